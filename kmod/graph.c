@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The graph and the geometry of a ring.
+ */
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#include <linux/string.h>
+#else
+#include <errno.h>
+#include <string.h>
+#endif
+
+#include "graph.h"
+
+/*
+ * A ring's memory comes in whole pages and is mapped twice back to back, so it
+ * holds at least as many slots as fill pages exactly; sequences are spread over
+ * all of them, while @slots of them are in use at any time.
+ */
+int disruptor_geometry_init(struct disruptor_geometry *geometry, __u32 slots,
+			    __u32 slot_size, unsigned long page_size)
+{
+	/* The largest power of two that divides slot_size. */
+	unsigned long unit = slot_size & -slot_size;
+	__u64 memory_slots = slots;
+
+	if (!slots || slots & (slots - 1) || slots > DISRUPTOR_MAX_SLOTS)
+		return -EINVAL;
+	if (!slot_size || slot_size % DISRUPTOR_MIN_SLOT_SIZE ||
+	    slot_size > DISRUPTOR_MAX_SLOT_SIZE)
+		return -EINVAL;
+
+	if (unit < page_size && memory_slots < page_size / unit)
+		memory_slots = page_size / unit;
+	geometry->slots = slots;
+	geometry->slot_size = slot_size;
+	geometry->index_mask = memory_slots - 1;
+	geometry->events_bytes = memory_slots * slot_size;
+	return 0;
+}
+
+/* A name of @len bytes at the most, its NUL included. */
+bool disruptor_name_valid(const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && name[i]; i++) {
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
+			return false;
+	}
+	return i > 0 && i < len;
+}
+
+static bool name_taken(const struct disruptor_consumer_config *consumers,
+		       unsigned int index)
+{
+	unsigned int i;
+
+	for (i = 0; i < index; i++) {
+		if (!strcmp(consumers[i].name, consumers[index].name))
+			return true;
+	}
+	return false;
+}
+
+/* A consumer names only consumers before it: a cycle cannot be written down. */
+int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
+			     unsigned int nr)
+{
+	const __u32 known = DISRUPTOR_CONSUMER_OPTIONAL |
+			    DISRUPTOR_CONSUMER_MODIFIES;
+	unsigned int i;
+
+	if (nr > DISRUPTOR_MAX_CONSUMERS)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		if (!disruptor_name_valid(consumers[i].name,
+					  sizeof(consumers[i].name)))
+			return -EINVAL;
+		if (consumers[i].after >> i)
+			return -EINVAL;
+		if (consumers[i].flags & ~known || consumers[i].reserved)
+			return -EINVAL;
+		if (name_taken(consumers, i))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * What consumer @index waits on while the consumers in @present are there: in
+ * place of one that is away, what that one would wait on.  Replacing the highest
+ * first ends after one pass, for a consumer comes only after lower ones.
+ */
+__u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
+			       __u64 present, unsigned int index)
+{
+	__u64 mask = consumers[index].after;
+	unsigned int i;
+
+	for (i = index; i-- > 0;) {
+		__u64 bit = 1ULL << i;
+
+		if (mask & bit & ~present)
+			mask = (mask & ~bit) | consumers[i].after;
+	}
+	return mask;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * disruptor - a ring between processes: ioctls of /dev/disruptor and the
+ * layout of the memory it maps.
+ *
+ * Every file descriptor is one capability:
+ *
+ *   /dev/disruptor --CREATE, OPEN--> ring fd --ATTACH--> producer or consumer fd
+ *
+ * A sequence is the 64-bit number of an event; the first is 0 and it never
+ * wraps.  A sequence counter holds the *next* sequence: the events below it are
+ * done.  Ranges are half-open, [lo, hi).  (LMAX stores the last sequence done
+ * and starts at -1.)
+ *
+ * Every ioctl answers a negative errno through ioctl(2).  Common to all:
+ *
+ *   ENOTTY   no such ioctl on this kind of fd
+ *   EFAULT   a pointer is bad
+ *   EINVAL   @size is below the first published size of the struct, a reserved
+ *            field is not 0, or a flag is unknown
+ *   E2BIG    @size is above what this kernel knows and the tail is not 0
+ *   ESTALE   a role fd whose role was detached or evicted
+ *
+ * A call that fails changes nothing.
+ */
+#ifndef _UAPI_LINUX_DISRUPTOR_H
+#define _UAPI_LINUX_DISRUPTOR_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DISRUPTOR_MAX_CONSUMERS		64
+#define DISRUPTOR_MAX_SLOTS		(1U << 28)
+#define DISRUPTOR_MIN_SLOT_SIZE		4	/* bytes; and the unit of slot sizes */
+#define DISRUPTOR_MAX_SLOT_SIZE		65536	/* bytes */
+#define DISRUPTOR_RING_NAME_LEN		64	/* with the final NUL */
+#define DISRUPTOR_CONSUMER_NAME_LEN	32	/* with the final NUL */
+
+/*
+ * Names are 1 to LEN - 1 bytes of printable ASCII without space and '/', and
+ * end with a NUL.
+ */
+
+/* disruptor_consumer_config.flags */
+#define DISRUPTOR_CONSUMER_OPTIONAL	(1U << 0)	/* gates nobody while it is away */
+#define DISRUPTOR_CONSUMER_MODIFIES	(1U << 1)	/* maps the events read-write */
+
+/**
+ * struct disruptor_consumer_config - one consumer of the graph
+ * @name: unique within the ring
+ * @after: bit i: comes after the i-th consumer of the array, which must stand
+ *	before this one; 0: straight after the producers
+ * @flags: DISRUPTOR_CONSUMER_*
+ * @reserved: 0
+ */
+struct disruptor_consumer_config {
+	char name[DISRUPTOR_CONSUMER_NAME_LEN];
+	__aligned_u64 after;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* disruptor_create_args.flags */
+#define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* no end of stream when the last producer goes */
+
+/**
+ * struct disruptor_create_args - argument of DISRUPTOR_IOC_CREATE
+ * @size: sizeof(struct disruptor_create_args)
+ * @flags: DISRUPTOR_RING_*
+ * @slots: how many events the ring holds; a power of two up to
+ *	DISRUPTOR_MAX_SLOTS
+ * @slot_size: bytes of an event; a multiple of DISRUPTOR_MIN_SLOT_SIZE up to
+ *	DISRUPTOR_MAX_SLOT_SIZE
+ * @consumers: address of @nr_consumers structs disruptor_consumer_config
+ * @nr_consumers: 0 to DISRUPTOR_MAX_CONSUMERS
+ * @consumer_size: sizeof(struct disruptor_consumer_config)
+ * @mode: permission bits of a named ring, less the caller's umask: r may
+ *	attach as consumer and observe, w may attach as producer; 0 if unnamed
+ * @reserved: 0
+ * @name: empty for an unnamed ring
+ */
+struct disruptor_create_args {
+	__u32 size;
+	__u32 flags;
+	__u32 slots;
+	__u32 slot_size;
+	__aligned_u64 consumers;
+	__u32 nr_consumers;
+	__u32 consumer_size;
+	__u32 mode;
+	__u32 reserved;
+	char name[DISRUPTOR_RING_NAME_LEN];
+};
+
+/* Access of a ring fd: disruptor_open_args.access, disruptor_info.access. */
+#define DISRUPTOR_ACCESS_READ		(1U << 0)	/* attach consumers, observe */
+#define DISRUPTOR_ACCESS_WRITE		(1U << 1)	/* attach producers */
+
+/**
+ * struct disruptor_open_args - argument of DISRUPTOR_IOC_OPEN
+ * @size: sizeof(struct disruptor_open_args)
+ * @access: DISRUPTOR_ACCESS_*, at least one
+ * @name: name of the ring
+ */
+struct disruptor_open_args {
+	__u32 size;
+	__u32 access;
+	char name[DISRUPTOR_RING_NAME_LEN];
+};
+
+/**
+ * struct disruptor_unlink_args - argument of DISRUPTOR_IOC_UNLINK
+ * @size: sizeof(struct disruptor_unlink_args)
+ * @reserved: 0
+ * @name: name of the ring; empty on a ring fd, which unlinks its own ring
+ */
+struct disruptor_unlink_args {
+	__u32 size;
+	__u32 reserved;
+	char name[DISRUPTOR_RING_NAME_LEN];
+};
+
+/* Roles: disruptor_attach_args.role, disruptor_evict_args.role, disruptor_info.role. */
+#define DISRUPTOR_ROLE_NONE		0	/* a ring fd */
+#define DISRUPTOR_ROLE_PRODUCER		1
+#define DISRUPTOR_ROLE_CONSUMER		2
+
+/**
+ * struct disruptor_attach_args - argument of DISRUPTOR_IOC_ATTACH
+ * @size: sizeof(struct disruptor_attach_args)
+ * @role: DISRUPTOR_ROLE_PRODUCER or DISRUPTOR_ROLE_CONSUMER
+ * @flags: 0
+ * @index: out: the consumer's index in the graph; 0 for a producer
+ * @sequence: out: the sequence at which the role goes on
+ * @name: the consumer's name; empty for a producer
+ */
+struct disruptor_attach_args {
+	__u32 size;
+	__u32 role;
+	__u32 flags;
+	__u32 index;
+	__aligned_u64 sequence;
+	char name[DISRUPTOR_CONSUMER_NAME_LEN];
+};
+
+/* disruptor_detach_args.flags */
+#define DISRUPTOR_DETACH_END		(1U << 0)	/* producer: and the stream ends here */
+
+/**
+ * struct disruptor_detach_args - argument of DISRUPTOR_IOC_DETACH
+ * @size: sizeof(struct disruptor_detach_args)
+ * @flags: DISRUPTOR_DETACH_*
+ */
+struct disruptor_detach_args {
+	__u32 size;
+	__u32 flags;
+};
+
+/* disruptor_evict_args.flags */
+#define DISRUPTOR_EVICT_UNGATE		(1U << 0)	/* consumer: and nobody waits for it till it is back */
+
+/**
+ * struct disruptor_evict_args - argument of DISRUPTOR_IOC_EVICT
+ * @size: sizeof(struct disruptor_evict_args)
+ * @role: DISRUPTOR_ROLE_PRODUCER or DISRUPTOR_ROLE_CONSUMER
+ * @flags: DISRUPTOR_EVICT_*
+ * @reserved: 0
+ * @name: the consumer's name; empty for the producer
+ */
+struct disruptor_evict_args {
+	__u32 size;
+	__u32 role;
+	__u32 flags;
+	__u32 reserved;
+	char name[DISRUPTOR_CONSUMER_NAME_LEN];
+};
+
+/**
+ * struct disruptor_info - argument of DISRUPTOR_IOC_INFO: what never changes
+ * @size: sizeof(struct disruptor_info)
+ * @flags: out: DISRUPTOR_RING_*
+ * @slots: out: how many events the ring holds
+ * @slot_size: out: bytes of an event
+ * @index_mask: out: the event of a sequence is slot (sequence & index_mask) of
+ *	the events region; at least @slots - 1, more where small rings are
+ *	rounded up to whole pages
+ * @events_bytes: out: bytes of the events, (@index_mask + 1) * @slot_size, a
+ *	multiple of the page size; the events region holds them twice
+ * @consumers: in: where to put the graph, an array of structs
+ *	disruptor_consumer_config; may be 0 if @nr_consumers is 0
+ * @nr_consumers: in: how many fit at @consumers; out: how many there are
+ * @consumer_size: in: sizeof(struct disruptor_consumer_config)
+ * @role: out: DISRUPTOR_ROLE_*, of the fd
+ * @index: out: of a consumer fd, its index in the graph; else 0
+ * @access: out: of a ring fd, DISRUPTOR_ACCESS_*; else 0
+ * @page_size: out: bytes from one sequence to the next in the sequences region
+ * @mode: out: permission bits, 0 if unnamed
+ * @uid: out: owner, as the caller's user namespace sees it
+ * @gid: out: group, likewise
+ * @reserved: out: 0
+ * @name: out: name, empty if unnamed
+ */
+struct disruptor_info {
+	__u32 size;
+	__u32 flags;
+	__u32 slots;
+	__u32 slot_size;
+	__aligned_u64 index_mask;
+	__aligned_u64 events_bytes;
+	__aligned_u64 consumers;
+	__u32 nr_consumers;
+	__u32 consumer_size;
+	__u32 role;
+	__u32 index;
+	__u32 access;
+	__u32 page_size;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 reserved;
+	char name[DISRUPTOR_RING_NAME_LEN];
+};
+
+/* disruptor_seat_stats.flags */
+#define DISRUPTOR_SEAT_HELD		(1U << 0)	/* a process has the role */
+#define DISRUPTOR_SEAT_GATING		(1U << 1)	/* consumer: the others wait for it */
+
+/**
+ * struct disruptor_seat_stats - one place in the graph
+ * @sequence: its counter
+ * @waits_on: consumers whose sequences it waits on now; 0: the cursor.  For
+ *	the producers: the gating sequences
+ * @flags: DISRUPTOR_SEAT_*
+ * @pid: process that attached, as the caller's pid namespace sees it; 0 if
+ *	none holds it or it is not visible from there
+ * @attaches: how often the role was taken
+ * @detaches: how often it was given back by DETACH
+ * @losses: how often its fd was closed without, as a death does
+ * @evictions: how often it was taken away
+ */
+struct disruptor_seat_stats {
+	__aligned_u64 sequence;
+	__aligned_u64 waits_on;
+	__u32 flags;
+	__u32 pid;
+	__aligned_u64 attaches;
+	__aligned_u64 detaches;
+	__aligned_u64 losses;
+	__aligned_u64 evictions;
+};
+
+/* disruptor_stats.state, disruptor_control.state */
+#define DISRUPTOR_STATE_ENDED		(1U << 0)	/* no producer, and none is awaited */
+
+/**
+ * struct disruptor_stats - argument of DISRUPTOR_IOC_STATS: what changes
+ * @size: sizeof(struct disruptor_stats)
+ * @state: out: DISRUPTOR_STATE_*
+ * @epoch: out: membership epoch
+ * @memory_bytes: out: memory charged for the ring
+ * @seats: in: where to put an array of structs disruptor_seat_stats, first the
+ *	producers', then the consumers' in the order of the graph; may be 0 if
+ *	@nr_seats is 0
+ * @nr_seats: in: how many fit at @seats; out: how many there are
+ * @seat_size: in: sizeof(struct disruptor_seat_stats)
+ */
+struct disruptor_stats {
+	__u32 size;
+	__u32 state;
+	__aligned_u64 epoch;
+	__aligned_u64 memory_bytes;
+	__aligned_u64 seats;
+	__u32 nr_seats;
+	__u32 seat_size;
+};
+
+#define DISRUPTOR_IOC_TYPE	0xDE
+
+/*
+ * The number of an ioctl never changes, whatever its struct grows to: @size
+ * says which version of the struct the caller was built with.
+ */
+
+/*
+ * On /dev/disruptor.  Returns a ring fd with all access.
+ *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, a name
+ *            or the graph is wrong: a name that is not unique, a consumer after
+ *            itself or after one that is not before it
+ *   EEXIST   a ring of that name exists
+ *   EPERM    RLIMIT_MEMLOCK would be exceeded and the caller lacks CAP_IPC_LOCK
+ *   ENOMEM   the module's limit (parameter max_bytes) or that of the
+ *            caller's memory cgroup would be exceeded, or memory is short
+ *   EMFILE, ENFILE  no fd is left
+ */
+#define DISRUPTOR_IOC_CREATE	_IO(DISRUPTOR_IOC_TYPE, 0x00)
+
+/*
+ * On /dev/disruptor.  Returns a ring fd.
+ *   EINVAL   @access or @name is wrong
+ *   ENOENT   no ring of that name in the caller's network namespace
+ *   EACCES   the ring's mode does not grant @access
+ *   EMFILE, ENFILE  no fd is left
+ */
+#define DISRUPTOR_IOC_OPEN	_IO(DISRUPTOR_IOC_TYPE, 0x01)
+
+/*
+ * On /dev/disruptor with a name, on a ring fd without.  The ring lives on
+ * until its last fd is gone; the name is free at once.  Returns 0.
+ *   EINVAL   @name is wrong
+ *   ENOENT   no ring has that name (any more)
+ *   EPERM    the caller neither owns the ring nor has CAP_FOWNER
+ */
+#define DISRUPTOR_IOC_UNLINK	_IO(DISRUPTOR_IOC_TYPE, 0x02)
+
+/*
+ * On a ring fd.  Returns a role fd, close-on-exec.
+ *   EINVAL   @role or @name is wrong
+ *   EACCES   the ring fd lacks DISRUPTOR_ACCESS_READ (consumer) or
+ *            DISRUPTOR_ACCESS_WRITE (producer)
+ *   ENOENT   the graph has no consumer of that name
+ *   EBUSY    the role is held
+ *   EMFILE, ENFILE, ENOMEM  no fd or no memory is left
+ */
+#define DISRUPTOR_IOC_ATTACH	_IO(DISRUPTOR_IOC_TYPE, 0x03)
+
+/*
+ * On a role fd.  Gives the role back and revokes its maps, as the last close
+ * does.  Returns 0.
+ *   EINVAL   DISRUPTOR_DETACH_END on a consumer fd
+ */
+#define DISRUPTOR_IOC_DETACH	_IO(DISRUPTOR_IOC_TYPE, 0x04)
+
+/*
+ * On a ring fd.  Takes a role away from who holds it: its maps are revoked
+ * (the next touch is a SIGBUS) and its fd answers ESTALE.  Returns 0.
+ *   EINVAL   @role or @name is wrong, or DISRUPTOR_EVICT_UNGATE with a producer
+ *   EPERM    the caller neither owns the ring nor has CAP_FOWNER
+ *   ENOENT   the graph has no consumer of that name
+ *   ESRCH    nobody holds the role; with DISRUPTOR_EVICT_UNGATE: and nobody
+ *            waits for it
+ */
+#define DISRUPTOR_IOC_EVICT	_IO(DISRUPTOR_IOC_TYPE, 0x05)
+
+/*
+ * On a ring or role fd.  Returns 0.
+ *   EINVAL   @consumer_size is wrong
+ *   ENOSPC   @nr_consumers is above 0 and less than there are
+ */
+#define DISRUPTOR_IOC_INFO	_IO(DISRUPTOR_IOC_TYPE, 0x06)
+
+/*
+ * On a ring or role fd.  Returns 0.
+ *   EINVAL   @seat_size is wrong
+ *   ENOSPC   @nr_seats is above 0 and less than there are
+ */
+#define DISRUPTOR_IOC_STATS	_IO(DISRUPTOR_IOC_TYPE, 0x07)
+
+/*
+ * The map.  The offset given to mmap(2) selects a region; regions are mapped
+ * MAP_SHARED, in whole or from any page on.
+ *
+ *   region     ring fd    producer    consumer     length
+ *   CONTROL    r          r           r            sizeof(struct disruptor_control)
+ *   SEQUENCES  r          r           r            (1 + consumers) * page_size
+ *   OWN        -          rw          rw           page_size
+ *   EVENTS     r          rw          r, or rw     2 * events_bytes
+ *                                     if MODIFIES
+ *
+ *   EINVAL   no such region, or beyond its end, or MAP_PRIVATE
+ *   EACCES   write access to a region that is read-only for this fd, or any
+ *            access that it does not give; execution; a ring fd without
+ *            DISRUPTOR_ACCESS_READ; mprotect(2) upgrades, too
+ *   EBUSY    another process has a writable map of this role
+ *   ESTALE   the role was detached or evicted
+ *
+ * Maps are not inherited by fork(2), cannot grow with mremap(2), are left out
+ * of core dumps, and writable ones cannot be pinned (O_DIRECT, registered
+ * buffers): a revoked page has no other way in.
+ */
+#define DISRUPTOR_REGION_SHIFT		40
+#define DISRUPTOR_REGION_CONTROL	0
+#define DISRUPTOR_REGION_SEQUENCES	1
+#define DISRUPTOR_REGION_OWN		2
+#define DISRUPTOR_REGION_AVAILABILITY	3	/* of rings with several producers */
+#define DISRUPTOR_REGION_EVENTS		4
+#define DISRUPTOR_REGION_OFFSET(region)	((__u64)(region) << DISRUPTOR_REGION_SHIFT)
+
+/*
+ * Seats number the sequences: 0 is the producers' cursor, 1 + i is the i-th
+ * consumer.  Each has a page of its own, because a page is what a permission
+ * is given for.  Its counter stands alone on a pair of cache lines, at an
+ * offset that differs from page to page: counters at one offset would compete
+ * for one set of the first-level cache.
+ */
+#define DISRUPTOR_SEAT_PRODUCERS	0
+#define DISRUPTOR_SEAT_CONSUMER(i)	(1 + (i))
+#define DISRUPTOR_MAX_SEATS		(1 + DISRUPTOR_MAX_CONSUMERS)
+#define DISRUPTOR_LINE			128	/* bytes; prefetchers take lines in pairs */
+#define DISRUPTOR_COUNTER_OFFSET(seat)	(((seat) % 32) * DISRUPTOR_LINE)
+
+/**
+ * struct disruptor_publisher - what the kernel tells the holder of a seat
+ * @wake_at: publishing this sequence or a later one must wake a waiter; all
+ *	ones while nobody sleeps
+ * @waits_on: bit i: it waits on consumer i.  For the producers: the gating
+ *	sequences; for a consumer, 0: it waits on the cursor alone.  Valid
+ *	under the membership epoch
+ * @fence: not 0: a publisher needs a full barrier between the store of its
+ *	counter and the load of @wake_at
+ * @reserved: 0
+ */
+struct disruptor_publisher {
+	__aligned_u64 wake_at;
+	__aligned_u64 waits_on;
+	__u32 fence;
+	__u32 reserved[27];
+};
+
+#define DISRUPTOR_LAYOUT_VERSION	1
+#define DISRUPTOR_NOBODY_SLEEPS		(~(__u64)0)
+
+/**
+ * struct disruptor_control - the control region: written by the kernel alone
+ * @layout: DISRUPTOR_LAYOUT_VERSION
+ * @slot_size: bytes of an event
+ * @slots: how many events the ring holds
+ * @index_mask: as in struct disruptor_info
+ * @nr_consumers: how many there are
+ * @reserved: 0
+ * @epoch: moves whenever a @waits_on changes.  Read it, the mask, the
+ *	sequences the mask names, and the epoch again; if it moved, start over
+ * @state: DISRUPTOR_STATE_*
+ * @producers: how many are attached
+ * @reserved2: 0
+ * @seat: the producers' and every consumer's
+ */
+struct disruptor_control {
+	__u32 layout;
+	__u32 slot_size;
+	__aligned_u64 slots;
+	__aligned_u64 index_mask;
+	__u32 nr_consumers;
+	__u32 reserved[25];
+
+	__aligned_u64 epoch;
+	__u32 state;
+	__u32 producers;
+	__u32 reserved2[28];
+
+	struct disruptor_publisher seat[DISRUPTOR_MAX_SEATS];
+};
+
+#endif /* _UAPI_LINUX_DISRUPTOR_H */

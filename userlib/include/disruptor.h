@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libdisruptor - events from process to process through a ring.
+ *
+ * Link with -ldisruptor.  Set-up and waiting are functions of the library; the
+ * hot path (claim, publish, look, release) is inline, works on mapped memory
+ * and never enters the kernel.
+ *
+ * Conventions, for every function here:
+ *
+ * - An int result is 0 or a negative errno.  A function that fails changes
+ *   nothing, unless it says so.
+ * - A sequence counter holds the *next* sequence; ranges are half-open,
+ *   [lo, hi).  The first event is 0.  (LMAX stores the last one, from -1.)
+ * - A handle belongs to one thread at a time; different handles are independent.
+ * - Deadlines are absolute, in nanoseconds of CLOCK_MONOTONIC.
+ * - When a role is evicted, its next touch of the ring raises SIGBUS.
+ *
+ * <linux/disruptor.h> describes the ring, its memory and the flags used here.
+ */
+#ifndef DISRUPTOR_H
+#define DISRUPTOR_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include <linux/disruptor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DISRUPTOR_FOREVER	UINT64_MAX
+
+/* What a process is given by its ring fd: created, opened or received. */
+struct disruptor_ring;
+
+/* ---- the graph ------------------------------------------------------- */
+
+/**
+ * struct disruptor_graph - the consumers of a ring, in the making
+ * @nr: how many there are
+ * @error: the first error of disruptor_graph_add(), which disruptor_create()
+ *	answers; so its result need not be checked call by call
+ *
+ * Starts as all zeroes.
+ */
+struct disruptor_graph {
+	unsigned int nr;
+	int error;
+	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
+};
+
+/* DISRUPTOR_AFTER("journal", "replicate"): for disruptor_graph_add(). */
+#ifdef __cplusplus
+extern "C++" {
+struct disruptor_names {
+	const char *list[DISRUPTOR_MAX_CONSUMERS + 1];
+};
+}
+#define DISRUPTOR_AFTER(...)	(disruptor_names{{__VA_ARGS__, nullptr}}.list)
+#else
+#define DISRUPTOR_AFTER(...)	((const char *const[]){__VA_ARGS__, NULL})
+#endif
+
+/**
+ * disruptor_graph_add() - add a consumer
+ * @graph: the graph
+ * @name: its name, unique in the graph
+ * @after: names of the consumers it comes after, NULL at the end; NULL: straight
+ *	after the producers
+ * @flags: DISRUPTOR_CONSUMER_*
+ *
+ * Return: its index; -EINVAL (@name is no name, an unknown flag), -EEXIST
+ * (@name is taken), -ENOENT (a name of @after is not in the graph), -E2BIG
+ * (DISRUPTOR_MAX_CONSUMERS are in it).
+ */
+int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
+			const char *const *after, unsigned int flags);
+
+/* ---- rings ----------------------------------------------------------- */
+
+/*
+ * disruptor_config.flags, beside DISRUPTOR_RING_*: a ring over anonymous memory
+ * for the threads of this process.  Needs no module and no privilege, and
+ * promises neither isolation nor recovery from a crash.
+ */
+#define DISRUPTOR_PRIVATE	(1U << 31)
+
+/**
+ * struct disruptor_config - a ring to be
+ * @slots: how many events it holds; a power of two
+ * @slot_size: bytes of an event; a multiple of 4
+ * @flags: DISRUPTOR_RING_*, DISRUPTOR_PRIVATE
+ * @mode: permission bits if named, less the umask: r may consume and observe, w may
+ *	produce
+ * @name: NULL for an unnamed ring; a private ring has no name
+ * @graph: its consumers
+ *
+ * Members not set must be zero.
+ */
+struct disruptor_config {
+	uint32_t slots;
+	uint32_t slot_size;
+	unsigned int flags;
+	mode_t mode;
+	const char *name;
+	struct disruptor_graph graph;
+};
+
+/**
+ * disruptor_create() - make a ring
+ * @ring: out: the ring, with all access; disruptor_close() it
+ * @config: what to make
+ *
+ * Return: 0, the error of @config->graph, those of DISRUPTOR_IOC_CREATE, those
+ * of opening /dev/disruptor (-ENOENT: the module is not loaded).
+ */
+int disruptor_create(struct disruptor_ring **ring,
+		     const struct disruptor_config *config);
+
+/**
+ * disruptor_open() - open a named ring
+ * @ring: out: the ring; disruptor_close() it
+ * @name: its name
+ * @access: DISRUPTOR_ACCESS_*
+ *
+ * Return: 0, those of DISRUPTOR_IOC_OPEN, those of opening /dev/disruptor.
+ */
+int disruptor_open(struct disruptor_ring **ring, const char *name,
+		   unsigned int access);
+
+/**
+ * disruptor_ring_from_fd() - use a ring fd, inherited or received over a socket
+ * @ring: out: the ring, which owns @fd from now on
+ * @fd: the ring fd
+ *
+ * Return: 0, -EINVAL (@fd is not a ring fd), -EBADF, -ENOMEM.
+ */
+int disruptor_ring_from_fd(struct disruptor_ring **ring, int fd);
+
+/* Give @ring back.  Roles attached through it stay. */
+void disruptor_close(struct disruptor_ring *ring);
+
+/* Free the name of a ring; the ring lives on until its last fd is gone. */
+int disruptor_unlink(const char *name);
+
+/* The ring fd, owned by @ring; -EOPNOTSUPP for a private ring. */
+int disruptor_ring_fileno(const struct disruptor_ring *ring);
+
+/**
+ * disruptor_get_info() - geometry, names and graph
+ * @ring: the ring
+ * @info: out; its @consumers, @nr_consumers, and nothing else, are also in
+ *
+ * Return: 0, those of DISRUPTOR_IOC_INFO.
+ */
+int disruptor_get_info(const struct disruptor_ring *ring,
+		       struct disruptor_info *info);
+
+/**
+ * disruptor_get_stats() - sequences, holders and counts
+ * @ring: the ring
+ * @stats: out; its @seats, @nr_seats, and nothing else, are also in
+ *
+ * Return: 0, those of DISRUPTOR_IOC_STATS.
+ */
+int disruptor_get_stats(const struct disruptor_ring *ring,
+			struct disruptor_stats *stats);
+
+/**
+ * disruptor_evict() - take a role away from who holds it
+ * @ring: the ring
+ * @name: the consumer's name; NULL: the producer
+ * @flags: DISRUPTOR_EVICT_*
+ *
+ * Return: 0, those of DISRUPTOR_IOC_EVICT, -EOPNOTSUPP (a private ring can take
+ * no pages back; with DISRUPTOR_EVICT_UNGATE it can be told not to wait for a
+ * consumer that nobody holds).
+ */
+int disruptor_evict(struct disruptor_ring *ring, const char *name,
+		    unsigned int flags);
+
+/* ---- how to wait ------------------------------------------------------ */
+
+enum disruptor_wait_kind {
+	DISRUPTOR_WAIT_BACKOFF,		/* spin, then yield, then sleep ever longer; the default */
+	DISRUPTOR_WAIT_SPIN,		/* a core of its own: the lowest latency */
+	DISRUPTOR_WAIT_YIELD,		/* spin a little, then give the core to others */
+};
+
+/**
+ * struct disruptor_wait_strategy - how a handle waits
+ * @kind: which
+ * @spins: YIELD, BACKOFF: looks before the first yield
+ * @yields: BACKOFF: yields before the first sleep
+ * @max_sleep_ns: BACKOFF: the longest sleep; sleeps start at 1 us and double
+ *
+ * A 0 means the default.
+ */
+struct disruptor_wait_strategy {
+	enum disruptor_wait_kind kind;
+	uint32_t spins;
+	uint32_t yields;
+	uint64_t max_sleep_ns;
+};
+
+/* ---- the handles ------------------------------------------------------- */
+
+/*
+ * What both handles see of the ring.  Read by the inline functions; nobody
+ * else should.
+ */
+struct disruptor_view {
+	unsigned char *events;
+	uint64_t index_mask;
+	uint64_t slots;
+	uint64_t slot_size;
+	const unsigned char *sequences;
+	uint64_t page_size;
+	const struct disruptor_control *control;
+};
+
+/* A producer: made by disruptor_producer_attach(), the members are private. */
+struct disruptor_producer {
+	uint64_t next;			/* first sequence not claimed */
+	uint64_t limit;			/* sequences below it are known to have room */
+	uint64_t *cursor;
+	struct disruptor_view view;
+	struct disruptor_role *role;	/* what only the library knows */
+};
+
+/* A consumer: made by disruptor_consumer_attach(), the members are private. */
+struct disruptor_consumer {
+	uint64_t next;			/* first sequence not released */
+	uint64_t available;		/* sequences below it are known to be published */
+	uint64_t *sequence;
+	struct disruptor_view view;
+	uint32_t seat;
+	struct disruptor_role *role;	/* what only the library knows */
+};
+
+/* The events [lo, hi). */
+struct disruptor_range {
+	uint64_t lo;
+	uint64_t hi;
+};
+
+/**
+ * disruptor_producer_attach() - become the producer
+ * @producer: out: the handle; disruptor_producer_detach() it
+ * @ring: the ring; may be closed while the handle is in use
+ *
+ * Return: 0, those of DISRUPTOR_IOC_ATTACH, those of mmap(2).
+ */
+int disruptor_producer_attach(struct disruptor_producer **producer,
+			      struct disruptor_ring *ring);
+
+/*
+ * Use a producer fd received over a socket; the handle owns it from now on.
+ * -EINVAL: not a producer fd; -EBUSY: another process has its maps; -ESTALE.
+ */
+int disruptor_producer_from_fd(struct disruptor_producer **producer, int fd);
+
+/* Give the role back.  What was claimed and not published was never there. */
+void disruptor_producer_detach(struct disruptor_producer *producer);
+
+/*
+ * Likewise, and the stream ends here: consumers drain it and see -ENODATA, even
+ * on a ring that outlives its producers.
+ */
+void disruptor_producer_end(struct disruptor_producer *producer);
+
+/* Choose how the producer waits for room; -EINVAL: no such kind. */
+int disruptor_producer_set_wait(struct disruptor_producer *producer,
+				const struct disruptor_wait_strategy *strategy);
+
+/* The role fd, owned by the handle; -EOPNOTSUPP for a private ring. */
+int disruptor_producer_fileno(const struct disruptor_producer *producer);
+
+/**
+ * disruptor_consumer_attach() - become a consumer
+ * @consumer: out: the handle; disruptor_consumer_detach() it
+ * @ring: the ring; may be closed while the handle is in use
+ * @name: the consumer's name in the graph
+ *
+ * A required consumer goes on where the last holder of the name stopped.  An
+ * optional one starts at its barrier: at the cursor, or at the lowest of the
+ * consumers it comes after.
+ *
+ * Return: 0, those of DISRUPTOR_IOC_ATTACH, those of mmap(2).
+ */
+int disruptor_consumer_attach(struct disruptor_consumer **consumer,
+			      struct disruptor_ring *ring, const char *name);
+
+/*
+ * Use a consumer fd received over a socket; the handle owns it from now on.
+ * -EINVAL: not a consumer fd; -EBUSY: another process has its maps; -ESTALE.
+ */
+int disruptor_consumer_from_fd(struct disruptor_consumer **consumer, int fd);
+
+/* Give the role back.  What was not released comes again to the next holder. */
+void disruptor_consumer_detach(struct disruptor_consumer *consumer);
+
+/* Choose how the consumer waits for events; -EINVAL: no such kind. */
+int disruptor_consumer_set_wait(struct disruptor_consumer *consumer,
+				const struct disruptor_wait_strategy *strategy);
+
+/* The role fd, owned by the handle; -EOPNOTSUPP for a private ring. */
+int disruptor_consumer_fileno(const struct disruptor_consumer *consumer);
+
+/* ---- sequences, shared ------------------------------------------------- */
+
+/* The counter of a seat. */
+static inline const uint64_t *
+__disruptor_counter(const struct disruptor_view *view, unsigned int seat)
+{
+	return (const uint64_t *)(view->sequences + seat * view->page_size +
+				  DISRUPTOR_COUNTER_OFFSET(seat));
+}
+
+/*
+ * The lowest of the sequences that @seat waits on; for the producers with no
+ * gating sequence, and for a consumer straight after them, the cursor.
+ *
+ * A: load-acquire of the epoch, matches the store-release in the kernel's
+ *    publish_masks(): a mask is at least as new as the epoch read before it.
+ * B: load-acquire of each sequence, matches the store-release of its owner
+ *    (D, F): what its owner did to those events has been done.  And it keeps the
+ *    second look at the epoch behind it.
+ * The second look: whoever used an old mask and finds the epoch unmoved has read
+ * its sequences before the barrier that the kernel makes all CPUs pass, so the
+ * result is no higher than where the kernel then lets a joiner start.
+ */
+static inline uint64_t
+__disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
+{
+	const struct disruptor_control *control = view->control;
+	uint64_t epoch, mask, lowest, seq;
+
+	for (;;) {
+		epoch = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE); /* A */
+		mask = __atomic_load_n(&control->seat[seat].waits_on,
+				       __ATOMIC_RELAXED);
+		if (!mask) {
+			lowest = __atomic_load_n(
+				__disruptor_counter(view, DISRUPTOR_SEAT_PRODUCERS),
+				__ATOMIC_ACQUIRE); /* B */
+		} else {
+			lowest = UINT64_MAX;
+			do {
+				seq = __atomic_load_n(
+					__disruptor_counter(view,
+						DISRUPTOR_SEAT_CONSUMER(
+							__builtin_ctzll(mask))),
+					__ATOMIC_ACQUIRE); /* B */
+				if (seq < lowest)
+					lowest = seq;
+				mask &= mask - 1;
+			} while (mask);
+		}
+		if (__atomic_load_n(&control->epoch, __ATOMIC_RELAXED) == epoch)
+			return lowest;
+	}
+}
+
+/* An index is always sequence & mask: no sequence leaves the mapping. */
+static inline void *
+__disruptor_slot(const struct disruptor_view *view, uint64_t seq)
+{
+	return view->events + (seq & view->index_mask) * view->slot_size;
+}
+
+/* ---- produce ------------------------------------------------------------ */
+
+/* Not for callers: claims that found the ring full. */
+int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
+			   uint64_t deadline_ns, uint64_t *lo);
+
+/**
+ * disruptor_try_claim() - claim the next @n sequences if there is room
+ * @producer: the handle
+ * @n: how many; 1 to the slots of the ring
+ * @lo: out: the claim is [*lo, *lo + n)
+ *
+ * The slots of a claim lie back to back, wherever the ring wraps: the slot of
+ * *lo is an array of @n.
+ *
+ * Return: 0, -EAGAIN (no room), -EINVAL (@n).
+ */
+static inline int
+disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
+		    uint64_t *lo)
+{
+	if (__builtin_expect(n - 1 >= producer->view.slots, 0))
+		return -EINVAL;
+	if (__builtin_expect(producer->next + n > producer->limit, 0)) {
+		/*
+		 * C: the acquire in here (B) matches the release of consumers
+		 * (F): they have read the slots that this claim overwrites.
+		 */
+		producer->limit = __disruptor_lowest(&producer->view,
+						     DISRUPTOR_SEAT_PRODUCERS) +
+				  producer->view.slots;
+		if (producer->next + n > producer->limit)
+			return -EAGAIN;
+	}
+	*lo = producer->next;
+	producer->next += n;
+	return 0;
+}
+
+/**
+ * disruptor_claim_until() - claim the next @n sequences, wait for room
+ * @producer: the handle
+ * @n: how many; 1 to the slots of the ring
+ * @deadline_ns: when to give up; DISRUPTOR_FOREVER: never
+ * @lo: out: the claim is [*lo, *lo + n)
+ *
+ * Return: 0, -ETIMEDOUT, -EINVAL (@n).
+ */
+static inline int
+disruptor_claim_until(struct disruptor_producer *producer, uint64_t n,
+		      uint64_t deadline_ns, uint64_t *lo)
+{
+	int err = disruptor_try_claim(producer, n, lo);
+
+	if (__builtin_expect(err == -EAGAIN, 0))
+		return __disruptor_claim_wait(producer, n, deadline_ns, lo);
+	return err;
+}
+
+/* Claim the next @n sequences, wait for room as long as it takes. */
+static inline int
+disruptor_claim(struct disruptor_producer *producer, uint64_t n, uint64_t *lo)
+{
+	return disruptor_claim_until(producer, n, DISRUPTOR_FOREVER, lo);
+}
+
+/* The slot of a claimed sequence: slot_size bytes, to be written. */
+static inline void *
+disruptor_producer_slot(const struct disruptor_producer *producer, uint64_t seq)
+{
+	return __disruptor_slot(&producer->view, seq);
+}
+
+/**
+ * disruptor_publish() - make events visible to the consumers
+ * @producer: the handle
+ * @lo: first of them: the first claimed and not yet published
+ * @hi: end of them; what is claimed from there on stays claimed
+ */
+static inline void
+disruptor_publish(struct disruptor_producer *producer, uint64_t lo, uint64_t hi)
+{
+	(void)lo;
+	/* D: store-release, matches B: the slots are written. */
+	__atomic_store_n(producer->cursor, hi, __ATOMIC_RELEASE);
+}
+
+/**
+ * disruptor_publish_one() - claim, copy and publish one event
+ * @producer: the handle
+ * @event: slot_size bytes
+ *
+ * Return: 0; waits for room as disruptor_claim() does.
+ */
+static inline int
+disruptor_publish_one(struct disruptor_producer *producer, const void *event)
+{
+	uint64_t lo;
+	int err = disruptor_claim(producer, 1, &lo);
+
+	if (__builtin_expect(err, 0))
+		return err;
+	memcpy(disruptor_producer_slot(producer, lo), event,
+	       producer->view.slot_size);
+	disruptor_publish(producer, lo, lo + 1);
+	return 0;
+}
+
+/**
+ * disruptor_write() - copy a batch into the ring
+ * @producer: the handle
+ * @events: array of @n events of slot_size bytes
+ * @n: how many; more than the ring holds go in by parts
+ *
+ * Return: 0; waits for room as disruptor_claim() does.
+ */
+int disruptor_write(struct disruptor_producer *producer, const void *events,
+		    uint64_t n);
+
+/* ---- consume ------------------------------------------------------------ */
+
+/* Not for callers: looks that found nothing. */
+int __disruptor_consumer_idle(struct disruptor_consumer *consumer,
+			      struct disruptor_range *range);
+int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
+			      uint64_t deadline_ns,
+			      struct disruptor_range *range);
+
+/* Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason. */
+static inline int
+__disruptor_consumer_look(struct disruptor_consumer *consumer)
+{
+	uint64_t available = __disruptor_lowest(&consumer->view, consumer->seat);
+
+	if ((int64_t)(available - consumer->next) <= 0)
+		return -EAGAIN;
+	if (__builtin_expect(available - consumer->next > consumer->view.slots, 0))
+		return -EBADMSG;
+	consumer->available = available;
+	return 0;
+}
+
+/**
+ * disruptor_try_wait() - the events that are there
+ * @consumer: the handle
+ * @range: out: at least one event, all not yet released
+ *
+ * The slots of a range lie back to back, wherever the ring wraps: the slot of
+ * @range->lo is an array.
+ *
+ * Return: 0, -EAGAIN (none), -ENODATA (end of the stream: all are consumed and no
+ * producer is left), -EBADMSG (a sequence that this consumer waits on is more
+ * than the ring ahead: its writer is broken).
+ */
+static inline int
+disruptor_try_wait(struct disruptor_consumer *consumer,
+		   struct disruptor_range *range)
+{
+	if (consumer->next == consumer->available) {
+		int err = __disruptor_consumer_look(consumer);
+
+		if (__builtin_expect(err, 0))
+			return err == -EAGAIN ?
+				__disruptor_consumer_idle(consumer, range) : err;
+	}
+	range->lo = consumer->next;
+	range->hi = consumer->available;
+	return 0;
+}
+
+/**
+ * disruptor_wait_until() - wait for events
+ * @consumer: the handle
+ * @deadline_ns: when to give up; DISRUPTOR_FOREVER: never
+ * @range: out: at least one event, all not yet released
+ *
+ * Return: 0, -ETIMEDOUT, -ECANCELED (disruptor_halt()), and as
+ * disruptor_try_wait() but -EAGAIN.
+ */
+static inline int
+disruptor_wait_until(struct disruptor_consumer *consumer, uint64_t deadline_ns,
+		     struct disruptor_range *range)
+{
+	int err = disruptor_try_wait(consumer, range);
+
+	if (__builtin_expect(err == -EAGAIN, 0))
+		return __disruptor_consumer_wait(consumer, deadline_ns, range);
+	return err;
+}
+
+/* Wait for events as long as it takes. */
+static inline int
+disruptor_wait(struct disruptor_consumer *consumer,
+	       struct disruptor_range *range)
+{
+	return disruptor_wait_until(consumer, DISRUPTOR_FOREVER, range);
+}
+
+/*
+ * The slot of a sequence of the last range.  Only a consumer declared with
+ * DISRUPTOR_CONSUMER_MODIFIES may write it; for others that is a SIGSEGV.
+ */
+static inline void *
+disruptor_consumer_slot(const struct disruptor_consumer *consumer, uint64_t seq)
+{
+	return __disruptor_slot(&consumer->view, seq);
+}
+
+/**
+ * disruptor_release() - be done with events
+ * @consumer: the handle
+ * @hi: end of them, in the last range; what is left comes again with the next wait
+ */
+static inline void
+disruptor_release(struct disruptor_consumer *consumer, uint64_t hi)
+{
+	consumer->next = hi;
+	/*
+	 * F: store-release, matches B in consumers that come after this one, and
+	 * C: the slots have been read.
+	 */
+	__atomic_store_n(consumer->sequence, hi, __ATOMIC_RELEASE);
+}
+
+/**
+ * disruptor_read() - copy a batch out of the ring
+ * @consumer: the handle
+ * @events: out: room for @n events of slot_size bytes
+ * @n: how many at the most, 1 to INT64_MAX
+ *
+ * Waits for the first; takes what is there.  They are released.
+ *
+ * Return: how many, or as disruptor_wait().
+ */
+int64_t disruptor_read(struct disruptor_consumer *consumer, void *events,
+		       uint64_t n);
+
+/* ---- run a stage --------------------------------------------------------- */
+
+enum disruptor_error_action {
+	DISRUPTOR_ERROR_STOP,		/* release what was done; return the error */
+	DISRUPTOR_ERROR_RETRY,		/* from the event that failed */
+	DISRUPTOR_ERROR_SKIP,		/* go on with the next event */
+};
+
+/**
+ * struct disruptor_handler - what a stage does; any callback may be NULL but
+ *	@on_event
+ * @context: handed to every callback
+ * @on_start: before the first event; an error ends the run
+ * @on_batch_start: before a batch of @size events
+ * @on_event: one event; @end_of_batch with the last of a batch.  An error goes
+ *	to @on_error
+ * @on_timeout: no event for @timeout_ns; @next is awaited
+ * @on_error: @on_event answered @error; says what to do.  NULL: stop
+ * @on_shutdown: after the last event, however the run ends, if @on_start did
+ *	not fail
+ * @batch_limit: events of a batch at the most; 0: all that are there
+ * @timeout_ns: 0: wait for ever
+ *
+ * Events are released batch by batch, after on_event with @end_of_batch.
+ */
+struct disruptor_handler {
+	void *context;
+	int (*on_start)(void *context, struct disruptor_consumer *consumer);
+	void (*on_batch_start)(void *context, uint64_t size);
+	int (*on_event)(void *context, void *event, uint64_t seq,
+			bool end_of_batch);
+	void (*on_timeout)(void *context, uint64_t next);
+	enum disruptor_error_action (*on_error)(void *context, int error,
+						void *event, uint64_t seq);
+	void (*on_shutdown)(void *context);
+	uint64_t batch_limit;
+	uint64_t timeout_ns;
+};
+
+/**
+ * disruptor_run() - handle events until the stream ends
+ * @consumer: the handle
+ * @handler: what to do
+ *
+ * Return: 0 (end of the stream, or disruptor_halt()), an error of @handler that
+ * stopped it, -EINVAL (no on_event), -EBADMSG.
+ */
+int disruptor_run(struct disruptor_consumer *consumer,
+		  const struct disruptor_handler *handler);
+
+/*
+ * End the disruptor_run() or the wait of a handle, now or as soon as it starts:
+ * after the batch that is being handled.  From any thread, or a signal handler.
+ * Works once: the run or the wait that it ends takes it back.
+ */
+void disruptor_halt(struct disruptor_consumer *consumer);
+
+enum disruptor_poll_state {
+	DISRUPTOR_POLL_PROCESSING,	/* handled events */
+	DISRUPTOR_POLL_GATING,		/* published, but the consumers before are not done */
+	DISRUPTOR_POLL_IDLE,		/* nothing published */
+	DISRUPTOR_POLL_ENDED,		/* nothing left, and no producer */
+};
+
+/**
+ * disruptor_poll() - handle what is there, and return
+ * @consumer: the handle
+ * @handler: what to do; only on_batch_start, on_event, on_error and batch_limit
+ *	are used
+ *
+ * Return: enum disruptor_poll_state, an error of @handler that stopped it,
+ * -EINVAL (no on_event), -EBADMSG.
+ */
+int disruptor_poll(struct disruptor_consumer *consumer,
+		   const struct disruptor_handler *handler);
+
+/* Nanoseconds of CLOCK_MONOTONIC, for deadlines. */
+uint64_t disruptor_now_ns(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DISRUPTOR_H */
