@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * disruptor - a ring between processes.
+ *
+ * /dev/disruptor and the module's life.  The other files, one idea each:
+ *
+ *   args.c        structs that carry their size
+ *   registry.c    names, by network namespace
+ *   ring.c        CREATE, OPEN, UNLINK
+ *   memory.c      pages, and what limits them
+ *   graph.c       the graph and the geometry, checked
+ *   handle.c      the file descriptors of a ring
+ *   role.c        ATTACH, DETACH, EVICT, and the death of a process
+ *   membership.c  who waits for whom
+ *   map.c         regions and permissions
+ *   stats.c       INFO, STATS, fdinfo
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static long device_ioctl(struct file *file, unsigned int cmd,
+			 unsigned long arg)
+{
+	void __user *uargs = (void __user *)arg;
+
+	switch (cmd) {
+	case DISRUPTOR_IOC_CREATE:
+		return disruptor_ring_create(uargs);
+	case DISRUPTOR_IOC_OPEN:
+		return disruptor_ring_open(uargs);
+	case DISRUPTOR_IOC_UNLINK:
+		return disruptor_ring_unlink(NULL, uargs);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "disruptor",
+	.fops = &device_fops,
+};
+
+static int __init disruptor_init(void)
+{
+	int err;
+
+	disruptor_memory_init();
+	err = disruptor_registry_init();
+	if (err)
+		return err;
+	err = misc_register(&device);
+	if (err)
+		disruptor_registry_exit();
+	return err;
+}
+
+static void __exit disruptor_exit(void)
+{
+	misc_deregister(&device);
+	disruptor_registry_exit();
+}
+
+module_init(disruptor_init);
+module_exit(disruptor_exit);
+
+MODULE_DESCRIPTION("A ring between processes");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The file descriptors of a ring.  Each has an inode of its own, and with it an
+ * address space that holds exactly its maps: that is what lets an eviction revoke
+ * one role's pages.  (anon_inode files share one.)
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pid.h>
+#include <linux/pseudo_fs.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define DISRUPTOR_FS_MAGIC	0x44495352	/* "DISR" */
+
+static struct vfsmount *handle_mount;
+static int handle_mount_count;
+
+static int handle_fs_init_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, DISRUPTOR_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type handle_fs = {
+	.name = "disruptorfs",
+	.owner = THIS_MODULE,
+	.init_fs_context = handle_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+static long ring_fd_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long arg)
+{
+	struct disruptor_handle *handle = file->private_data;
+	void __user *uargs = (void __user *)arg;
+
+	switch (cmd) {
+	case DISRUPTOR_IOC_ATTACH:
+		return disruptor_role_attach(handle, uargs);
+	case DISRUPTOR_IOC_EVICT:
+		return disruptor_role_evict(handle->ring, uargs);
+	case DISRUPTOR_IOC_UNLINK:
+		return disruptor_ring_unlink(handle->ring, uargs);
+	case DISRUPTOR_IOC_INFO:
+		return disruptor_info(handle, uargs);
+	case DISRUPTOR_IOC_STATS:
+		return disruptor_stats(handle, uargs);
+	}
+	return -ENOTTY;
+}
+
+static long role_fd_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long arg)
+{
+	struct disruptor_handle *handle = file->private_data;
+	void __user *uargs = (void __user *)arg;
+
+	switch (cmd) {
+	case DISRUPTOR_IOC_DETACH:
+		return disruptor_role_detach(handle, uargs);
+	case DISRUPTOR_IOC_INFO:
+		return disruptor_info(handle, uargs);
+	case DISRUPTOR_IOC_STATS:
+		return disruptor_stats(handle, uargs);
+	}
+	return -ENOTTY;
+}
+
+static int ring_fd_release(struct inode *inode, struct file *file)
+{
+	disruptor_handle_free(file->private_data);
+	simple_release_fs(&handle_mount, &handle_mount_count);
+	return 0;
+}
+
+/* The last fd and the last map are gone: of its own will, or killed. */
+static int role_fd_release(struct inode *inode, struct file *file)
+{
+	disruptor_role_lost(file->private_data);
+	disruptor_handle_free(file->private_data);
+	simple_release_fs(&handle_mount, &handle_mount_count);
+	return 0;
+}
+
+static const struct file_operations ring_fops = {
+	.owner = THIS_MODULE,
+	.release = ring_fd_release,
+	.unlocked_ioctl = ring_fd_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = disruptor_mmap,
+	.show_fdinfo = disruptor_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+static const struct file_operations role_fops = {
+	.owner = THIS_MODULE,
+	.release = role_fd_release,
+	.unlocked_ioctl = role_fd_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = disruptor_mmap,
+	.show_fdinfo = disruptor_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
+						u32 role, u32 access)
+{
+	struct disruptor_handle *handle;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return NULL;
+	kref_get(&ring->refs);
+	handle->ring = ring;
+	handle->role = role;
+	handle->access = access;
+	handle->pid = get_pid(task_tgid(current));
+	mutex_init(&handle->map_lock);
+	return handle;
+}
+
+void disruptor_handle_free(struct disruptor_handle *handle)
+{
+	disruptor_ring_put(handle->ring);
+	put_pid(handle->pid);
+	kfree(handle);
+}
+
+static struct file *open_file(struct disruptor_handle *handle)
+{
+	bool is_ring = handle->role == DISRUPTOR_ROLE_NONE;
+	struct inode *inode;
+	struct file *file;
+
+	inode = alloc_anon_inode(handle_mount->mnt_sb);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	file = alloc_file_pseudo(inode, handle_mount,
+				 is_ring ? "disruptor-ring" :
+				 handle->role == DISRUPTOR_ROLE_PRODUCER ?
+				 "disruptor-producer" : "disruptor-consumer",
+				 is_ring ? O_RDONLY : O_RDWR,
+				 is_ring ? &ring_fops : &role_fops);
+	if (IS_ERR(file)) {
+		iput(inode);
+		return file;
+	}
+	handle->mapping = inode->i_mapping;
+	file->private_data = handle;
+	return file;
+}
+
+/*
+ * A file that owns @handle from now on.  A file of a pseudo file system pins
+ * neither the module nor the mount by itself.
+ */
+struct file *disruptor_handle_file(struct disruptor_handle *handle)
+{
+	struct file *file;
+	int err;
+
+	err = simple_pin_fs(&handle_fs, &handle_mount, &handle_mount_count);
+	if (err)
+		return ERR_PTR(err);
+	__module_get(THIS_MODULE);
+	file = open_file(handle);
+	if (IS_ERR(file)) {
+		module_put(THIS_MODULE);
+		simple_release_fs(&handle_mount, &handle_mount_count);
+	}
+	return file;
+}

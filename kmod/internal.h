@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * disruptor - what the module's files share.
+ *
+ * Who owns what:
+ *
+ *   file ----> handle ----> ring <---- registry, if the ring has a name
+ *                ^            |
+ *                +-- holder --+-- seat, one for the producers and each consumer
+ *
+ * A file owns its handle, a handle and the registry each own a reference to the
+ * ring, the ring owns its memory.  A seat only points to the handle that holds
+ * it; the pointer is cleared under the ring's lock before the handle goes.
+ * A map holds its file, so memory is never freed while it is mapped.
+ *
+ * Locks, outermost first:
+ *
+ *   ring->lock      membership: seats, @present, the control region.  No access
+ *                   to user memory under it.
+ *   mmap_lock       of whoever maps or faults; never takes ring->lock
+ *   handle->map_lock  whether the handle may still be mapped, and by whom
+ *
+ * The registry's lock is taken alone.
+ *
+ * What user space can write (sequences, events) is read once, and only ever
+ * compared with, or copied to, sequences.  Geometry, masks and roles are kept
+ * here and never read back from there.
+ */
+#ifndef _DISRUPTOR_INTERNAL_H
+#define _DISRUPTOR_INTERNAL_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+#include <linux/uidgid.h>
+
+#include <linux/disruptor.h>
+
+#include "graph.h"
+
+struct disruptor_handle;
+struct disruptor_registry;
+
+/**
+ * struct disruptor_seat - a place in the graph; outlives those who hold it
+ * @holder: the role that holds it, or NULL
+ * @attaches: see struct disruptor_seat_stats
+ * @detaches: likewise
+ * @losses: likewise
+ * @evictions: likewise
+ *
+ * All under ring->lock.
+ */
+struct disruptor_seat {
+	struct disruptor_handle *holder;
+	u64 attaches;
+	u64 detaches;
+	u64 losses;
+	u64 evictions;
+};
+
+/**
+ * struct disruptor_memory - the pages of a ring and who pays for them
+ * @control: the control region
+ * @sequences: a page for each seat
+ * @events: the slots, once
+ * @pages: all of them
+ * @user: whose RLIMIT_MEMLOCK they count against; NULL: nobody's
+ *
+ * Constant while the ring lives, but for what the pages hold.
+ */
+struct disruptor_memory {
+	struct disruptor_control *control;
+	void *sequences;
+	void *events;
+	unsigned long pages;
+	struct user_struct *user;
+};
+
+struct disruptor_ring {
+	struct kref refs;
+
+	/* Constant. */
+	u64 id;				/* for traces and fdinfo */
+	u32 flags;
+	struct disruptor_geometry geometry;
+	struct disruptor_memory memory;
+	struct disruptor_consumer_config *consumers;
+	unsigned int nr_consumers;
+	char name[DISRUPTOR_RING_NAME_LEN];
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	struct user_namespace *user_ns;
+
+	/* Under the registry's lock. */
+	struct list_head registry_node;	/* empty when it has no name (any more) */
+
+	struct mutex lock;		/* membership: all below */
+	u64 present;			/* consumers that the others wait for */
+	unsigned int producers;		/* attached */
+	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS];
+};
+
+/**
+ * struct disruptor_handle - what an fd of a ring stands for
+ * @ring: the ring; a reference
+ * @role: DISRUPTOR_ROLE_*; constant
+ * @access: DISRUPTOR_ACCESS_* of a ring fd; constant
+ * @seat: of a role, its number; constant
+ * @pid: the process that made it; a reference
+ * @mapping: of the fd's own inode: all maps of this handle and no others
+ * @map_lock: protects what follows
+ * @revoked: a role that was detached or evicted.  Written with ring->lock held,
+ *	too, so that either lock is enough to read it
+ * @writer: the address space that has writable maps; valid while it has some
+ * @writable_maps: how many
+ */
+struct disruptor_handle {
+	struct disruptor_ring *ring;
+	u32 role;
+	u32 access;
+	unsigned int seat;
+	struct pid *pid;
+	struct address_space *mapping;
+
+	struct mutex map_lock;		/* all below */
+	bool revoked;
+	struct mm_struct *writer;
+	unsigned int writable_maps;
+};
+
+/* Where a seat's counter is; user space writes it. */
+static inline u64 *disruptor_counter(const struct disruptor_ring *ring,
+				     unsigned int seat)
+{
+	return ring->memory.sequences + seat * PAGE_SIZE +
+	       DISRUPTOR_COUNTER_OFFSET(seat);
+}
+
+/* args.c: structs that carry their size */
+int disruptor_args_get(void *args, size_t ksize, const void __user *from);
+int disruptor_args_put(void __user *to, const void *args, size_t ksize);
+int disruptor_array_get(void *array, size_t ksize, unsigned int nr,
+			u64 from, u32 usize);
+int disruptor_array_put(u64 to, u32 usize, const void *array, size_t ksize,
+			unsigned int nr);
+
+/* registry.c: names */
+int disruptor_registry_init(void);
+void disruptor_registry_exit(void);
+bool disruptor_registry_has(const char *name);
+int disruptor_registry_add(struct disruptor_ring *ring);
+struct disruptor_ring *disruptor_registry_get(const char *name);
+int disruptor_registry_remove(struct disruptor_ring *ring);
+
+/* ring.c: rings, and the ioctls that make and find them */
+long disruptor_ring_create(struct disruptor_create_args __user *uargs);
+long disruptor_ring_open(struct disruptor_open_args __user *uargs);
+long disruptor_ring_unlink(struct disruptor_ring *ring,
+			   struct disruptor_unlink_args __user *uargs);
+void disruptor_ring_put(struct disruptor_ring *ring);
+bool disruptor_ring_owned(const struct disruptor_ring *ring);
+const char *disruptor_seat_name(const struct disruptor_ring *ring,
+				unsigned int seat);
+
+/* memory.c: pages, and what limits them */
+int disruptor_memory_alloc(struct disruptor_memory *memory,
+			   const struct disruptor_geometry *geometry,
+			   unsigned int seats);
+void disruptor_memory_free(struct disruptor_memory *memory);
+void disruptor_memory_init(void);
+
+/* handle.c: the file descriptors of a ring */
+struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
+						u32 role, u32 access);
+void disruptor_handle_free(struct disruptor_handle *handle);
+struct file *disruptor_handle_file(struct disruptor_handle *handle);
+
+/* membership.c: who waits for whom */
+u64 disruptor_barrier(const struct disruptor_ring *ring, unsigned int seat);
+void disruptor_membership_init(struct disruptor_ring *ring);
+void disruptor_membership_join(struct disruptor_ring *ring, unsigned int seat);
+void disruptor_membership_leave(struct disruptor_ring *ring, unsigned int seat);
+void disruptor_membership_resume(struct disruptor_ring *ring, unsigned int seat);
+
+/* role.c: attach, detach, evict */
+long disruptor_role_attach(struct disruptor_handle *ring_handle,
+			   struct disruptor_attach_args __user *uargs);
+long disruptor_role_detach(struct disruptor_handle *handle,
+			   struct disruptor_detach_args __user *uargs);
+void disruptor_role_lost(struct disruptor_handle *handle);
+long disruptor_role_evict(struct disruptor_ring *ring,
+			  struct disruptor_evict_args __user *uargs);
+
+/* map.c: regions and permissions */
+int disruptor_mmap(struct file *file, struct vm_area_struct *vma);
+void disruptor_map_revoke(struct disruptor_handle *handle);
+
+/* stats.c: what can be seen */
+long disruptor_info(struct disruptor_handle *handle,
+		    struct disruptor_info __user *uargs);
+long disruptor_stats(struct disruptor_handle *handle,
+		     struct disruptor_stats __user *uargs);
+void disruptor_show_fdinfo(struct seq_file *m, struct file *file);
+
+#endif /* _DISRUPTOR_INTERNAL_H */

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The map: which pages an fd may see, which it may write, and how they are taken
+ * back.
+ *
+ * Pages are put in by the fault handler, under map_lock and only while the handle
+ * is not revoked.  Revoking sets the flag under that lock and then unmaps:
+ * whatever was put in before the flag is taken out, and nothing is put in after it.
+ * selftests/models/revoke.pml checks this.
+ */
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "internal.h"
+
+#define REGION_PAGE_SHIFT	(DISRUPTOR_REGION_SHIFT - PAGE_SHIFT)
+#define FAULT_AROUND_PAGES	16UL
+
+enum rights { NO_ACCESS, READ_ONLY, READ_WRITE };
+
+static unsigned int region_of(pgoff_t pgoff)
+{
+	return pgoff >> REGION_PAGE_SHIFT;
+}
+
+static pgoff_t page_in_region(pgoff_t pgoff)
+{
+	return pgoff & (((pgoff_t)1 << REGION_PAGE_SHIFT) - 1);
+}
+
+static pgoff_t region_pages(const struct disruptor_ring *ring,
+			    unsigned int region)
+{
+	switch (region) {
+	case DISRUPTOR_REGION_CONTROL:
+		return PFN_UP(sizeof(struct disruptor_control));
+	case DISRUPTOR_REGION_SEQUENCES:
+		return 1 + ring->nr_consumers;
+	case DISRUPTOR_REGION_OWN:
+		return 1;
+	case DISRUPTOR_REGION_EVENTS:
+		return 2 * (ring->geometry.events_bytes >> PAGE_SHIFT);
+	}
+	return 0;
+}
+
+/* The events come twice: a batch is never split at the wrap. */
+static void *region_address(const struct disruptor_handle *handle,
+			    pgoff_t pgoff)
+{
+	const struct disruptor_ring *ring = handle->ring;
+	unsigned long offset = page_in_region(pgoff) << PAGE_SHIFT;
+
+	switch (region_of(pgoff)) {
+	case DISRUPTOR_REGION_CONTROL:
+		return (void *)ring->memory.control + offset;
+	case DISRUPTOR_REGION_SEQUENCES:
+		return ring->memory.sequences + offset;
+	case DISRUPTOR_REGION_OWN:
+		return ring->memory.sequences + handle->seat * PAGE_SIZE;
+	}
+	if (offset >= ring->geometry.events_bytes)
+		offset -= ring->geometry.events_bytes;
+	return ring->memory.events + offset;
+}
+
+static enum rights events_rights(const struct disruptor_handle *handle)
+{
+	const struct disruptor_consumer_config *consumer;
+
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		return READ_WRITE;
+	if (handle->role == DISRUPTOR_ROLE_NONE)
+		return READ_ONLY;
+	consumer = &handle->ring->consumers[handle->seat -
+					    DISRUPTOR_SEAT_CONSUMER(0)];
+	return consumer->flags & DISRUPTOR_CONSUMER_MODIFIES ?
+		READ_WRITE : READ_ONLY;
+}
+
+static enum rights region_rights(const struct disruptor_handle *handle,
+				 unsigned int region)
+{
+	if (handle->role == DISRUPTOR_ROLE_NONE &&
+	    !(handle->access & DISRUPTOR_ACCESS_READ))
+		return NO_ACCESS;
+	if (region == DISRUPTOR_REGION_OWN)
+		return handle->role == DISRUPTOR_ROLE_NONE ? NO_ACCESS :
+							     READ_WRITE;
+	if (region == DISRUPTOR_REGION_EVENTS)
+		return events_rights(handle);
+	return READ_ONLY;
+}
+
+static int insert_page(struct disruptor_handle *handle,
+		       struct vm_area_struct *vma, unsigned long address)
+{
+	pgoff_t pgoff = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
+	void *page = region_address(handle, pgoff);
+	int err = vm_insert_page(vma, address, vmalloc_to_page(page));
+
+	/* Another thread's fault was first. */
+	return err == -EBUSY ? 0 : err;
+}
+
+/* Neighbours come along: a ring is used from one end to the other. */
+static void insert_around(struct disruptor_handle *handle,
+			  struct vm_area_struct *vma, unsigned long address)
+{
+	unsigned long span = FAULT_AROUND_PAGES << PAGE_SHIFT;
+	unsigned long start = max(round_down(address, span), vma->vm_start);
+	unsigned long end = min(round_down(address, span) + span, vma->vm_end);
+	unsigned long at;
+
+	for (at = start; at < end; at += PAGE_SIZE) {
+		if (insert_page(handle, vma, at))
+			return;
+	}
+}
+
+static vm_fault_t region_fault(struct vm_fault *vmf)
+{
+	struct disruptor_handle *handle = vmf->vma->vm_private_data;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	int err;
+
+	mutex_lock(&handle->map_lock);
+	if (!handle->revoked) {
+		err = insert_page(handle, vmf->vma, vmf->address & PAGE_MASK);
+		if (!err) {
+			insert_around(handle, vmf->vma, vmf->address);
+			ret = VM_FAULT_NOPAGE;
+		} else if (err == -ENOMEM) {
+			ret = VM_FAULT_OOM;
+		}
+	}
+	mutex_unlock(&handle->map_lock);
+	return ret;
+}
+
+/* A map was split, or moved. */
+static void region_open(struct vm_area_struct *vma)
+{
+	struct disruptor_handle *handle = vma->vm_private_data;
+
+	if (!(vma->vm_flags & VM_MAYWRITE))
+		return;
+	mutex_lock(&handle->map_lock);
+	handle->writable_maps++;
+	mutex_unlock(&handle->map_lock);
+}
+
+static void region_close(struct vm_area_struct *vma)
+{
+	struct disruptor_handle *handle = vma->vm_private_data;
+
+	if (!(vma->vm_flags & VM_MAYWRITE))
+		return;
+	mutex_lock(&handle->map_lock);
+	handle->writable_maps--;
+	mutex_unlock(&handle->map_lock);
+}
+
+static const struct vm_operations_struct region_vm_ops = {
+	.open = region_open,
+	.close = region_close,
+	.fault = region_fault,
+};
+
+/* Two processes never have a role's pages writable at once. */
+static int enter_writer(struct disruptor_handle *handle, struct mm_struct *mm)
+{
+	if (handle->writable_maps && handle->writer != mm)
+		return -EBUSY;
+	handle->writer = mm;
+	handle->writable_maps++;
+	return 0;
+}
+
+static int check_map(const struct disruptor_handle *handle,
+		     struct vm_area_struct *vma)
+{
+	unsigned int region = region_of(vma->vm_pgoff);
+	pgoff_t pages = region_pages(handle->ring, region);
+	pgoff_t first = page_in_region(vma->vm_pgoff);
+	enum rights rights = region_rights(handle, region);
+
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (first >= pages || vma_pages(vma) > pages - first)
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC || rights == NO_ACCESS)
+		return -EACCES;
+	if (vma->vm_flags & VM_WRITE && rights != READ_WRITE)
+		return -EACCES;
+	return 0;
+}
+
+int disruptor_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct disruptor_handle *handle = file->private_data;
+	bool writable = vma->vm_flags & VM_WRITE;
+	int err;
+
+	err = check_map(handle, vma);
+	if (err)
+		return err;
+
+	mutex_lock(&handle->map_lock);
+	if (handle->revoked)
+		err = -ESTALE;
+	else if (writable)
+		err = enter_writer(handle, vma->vm_mm);
+	mutex_unlock(&handle->map_lock);
+	if (err)
+		return err;
+
+	/* What a map is at its birth it stays: mprotect() adds nothing. */
+	vm_flags_clear(vma, VM_MAYEXEC | (writable ? 0 : VM_MAYWRITE));
+	/*
+	 * A child gets a map of its own or none.  VM_IO keeps a writable page from
+	 * being pinned: a pin would outlive its revocation.
+	 */
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
+			  VM_MIXEDMAP | (writable ? VM_IO : 0));
+	vma->vm_private_data = handle;
+	vma->vm_ops = &region_vm_ops;
+	return 0;
+}
+
+/* Under ring->lock.  When this returns, no page of the handle is mapped. */
+void disruptor_map_revoke(struct disruptor_handle *handle)
+{
+	mutex_lock(&handle->map_lock);
+	handle->revoked = true;
+	mutex_unlock(&handle->map_lock);
+	unmap_mapping_range(handle->mapping, 0, 0, 1);
+}

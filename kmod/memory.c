@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A ring's pages, and what limits them: the module's own bound, the creator's
+ * RLIMIT_MEMLOCK, and its memory cgroup.  A ring can outlive the process that
+ * made it, so the limit is counted per user, as perf and io_uring do.
+ */
+#include <linux/atomic.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
+#include <linux/vmalloc.h>
+
+#include "internal.h"
+
+static unsigned long max_bytes;
+module_param(max_bytes, ulong, 0644);
+MODULE_PARM_DESC(max_bytes, "memory of all rings together (default: a quarter of the machine's)");
+
+static atomic_long_t total_pages;
+
+void disruptor_memory_init(void)
+{
+	if (!max_bytes)
+		max_bytes = totalram_pages() / 4 * PAGE_SIZE;
+}
+
+/* Add to a count unless that takes it over the limit. */
+static bool charge_within(atomic_long_t *count, unsigned long pages,
+			  unsigned long limit)
+{
+	long old = atomic_long_read(count);
+
+	do {
+		if (pages > limit || old > (long)(limit - pages))
+			return false;
+	} while (!atomic_long_try_cmpxchg(count, &old, old + pages));
+	return true;
+}
+
+static int charge(struct disruptor_memory *memory)
+{
+	unsigned long user_limit = min_t(unsigned long, LONG_MAX,
+					 rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT);
+
+	if (!capable(CAP_IPC_LOCK)) {
+		memory->user = get_uid(current_user());
+		if (!charge_within(&memory->user->locked_vm, memory->pages,
+				   user_limit))
+			goto no_user_limit;
+	}
+	if (!charge_within(&total_pages, memory->pages,
+			   READ_ONCE(max_bytes) >> PAGE_SHIFT))
+		goto no_total_limit;
+	return 0;
+
+no_total_limit:
+	if (memory->user) {
+		atomic_long_sub(memory->pages, &memory->user->locked_vm);
+		free_uid(memory->user);
+	}
+	return -ENOMEM;
+
+no_user_limit:
+	free_uid(memory->user);
+	return -EPERM;
+}
+
+static void uncharge(struct disruptor_memory *memory)
+{
+	atomic_long_sub(memory->pages, &total_pages);
+	if (memory->user) {
+		atomic_long_sub(memory->pages, &memory->user->locked_vm);
+		free_uid(memory->user);
+	}
+}
+
+/*
+ * Charged to the caller's memory cgroup.  A ring that does not fit is the
+ * caller's error: no warning in the log, and nobody is killed to make room.
+ */
+static void *zeroed_pages(unsigned long bytes)
+{
+	return __vmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+				__GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+}
+
+static void free_pages_of(struct disruptor_memory *memory)
+{
+	vfree(memory->events);
+	vfree(memory->sequences);
+	vfree(memory->control);
+}
+
+int disruptor_memory_alloc(struct disruptor_memory *memory,
+			   const struct disruptor_geometry *geometry,
+			   unsigned int seats)
+{
+	unsigned long control_bytes = PAGE_ALIGN(sizeof(*memory->control));
+	unsigned long sequences_bytes = seats * PAGE_SIZE;
+	int err;
+
+	if (geometry->events_bytes > LONG_MAX - control_bytes - sequences_bytes)
+		return -ENOMEM;
+	memory->pages = (control_bytes + sequences_bytes +
+			 geometry->events_bytes) >> PAGE_SHIFT;
+	err = charge(memory);
+	if (err)
+		return err;
+
+	memory->control = zeroed_pages(control_bytes);
+	memory->sequences = zeroed_pages(sequences_bytes);
+	memory->events = zeroed_pages(geometry->events_bytes);
+	if (memory->control && memory->sequences && memory->events)
+		return 0;
+
+	free_pages_of(memory);
+	uncharge(memory);
+	return -ENOMEM;
+}
+
+void disruptor_memory_free(struct disruptor_memory *memory)
+{
+	free_pages_of(memory);
+	uncharge(memory);
+}

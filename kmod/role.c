@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Roles: how a seat of the graph is taken, given back, lost and taken away.
+ */
+#include <linux/bits.h>
+#include <linux/file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+#include "trace.h"
+
+/* The seat that @role and @name mean; a negative errno if none. */
+static int find_seat(const struct disruptor_ring *ring, u32 role,
+		     const char *name)
+{
+	unsigned int i;
+
+	if (role == DISRUPTOR_ROLE_PRODUCER)
+		return name[0] ? -EINVAL : DISRUPTOR_SEAT_PRODUCERS;
+	if (role != DISRUPTOR_ROLE_CONSUMER)
+		return -EINVAL;
+	if (!disruptor_name_valid(name, DISRUPTOR_CONSUMER_NAME_LEN))
+		return -EINVAL;
+	for (i = 0; i < ring->nr_consumers; i++) {
+		if (!strcmp(ring->consumers[i].name, name))
+			return DISRUPTOR_SEAT_CONSUMER(i);
+	}
+	return -ENOENT;
+}
+
+static bool is_present(const struct disruptor_ring *ring, unsigned int seat)
+{
+	return ring->present & BIT_ULL(seat - DISRUPTOR_SEAT_CONSUMER(0));
+}
+
+static bool is_optional(const struct disruptor_ring *ring, unsigned int seat)
+{
+	return ring->consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].flags &
+	       DISRUPTOR_CONSUMER_OPTIONAL;
+}
+
+static void set_ended(struct disruptor_ring *ring, bool ended)
+{
+	struct disruptor_control *control = ring->memory.control;
+
+	WRITE_ONCE(control->producers, ring->producers);
+	/*
+	 * The end of the stream is seen after the last event: the release pairs
+	 * with the acquire of a consumer that has found nothing, and looks once
+	 * more after it.
+	 */
+	smp_store_release(&control->state,
+			  ended ? DISRUPTOR_STATE_ENDED : 0);
+}
+
+static void producer_arrives(struct disruptor_ring *ring)
+{
+	ring->producers++;
+	set_ended(ring, false);
+}
+
+static void producer_leaves(struct disruptor_ring *ring, bool end)
+{
+	bool outlives = ring->flags & DISRUPTOR_RING_OUTLIVES;
+
+	ring->producers--;
+	set_ended(ring, !ring->producers && (end || !outlives));
+}
+
+/* Under ring->lock.  @sequence: where the role goes on. */
+static int take_seat(struct disruptor_handle *handle, u64 *sequence)
+{
+	struct disruptor_ring *ring = handle->ring;
+	unsigned int seat = handle->seat;
+
+	if (ring->seats[seat].holder)
+		return -EBUSY;
+	ring->seats[seat].holder = handle;
+	ring->seats[seat].attaches++;
+
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		producer_arrives(ring);
+	else if (is_present(ring, seat))
+		disruptor_membership_resume(ring, seat);
+	else
+		disruptor_membership_join(ring, seat);
+
+	*sequence = READ_ONCE(*disruptor_counter(ring, seat));
+	trace_disruptor_attach(ring, seat, *sequence);
+	return 0;
+}
+
+/*
+ * Under ring->lock.  The maps go first: when the seat is free, nobody else can
+ * write its page.
+ */
+static void free_seat(struct disruptor_handle *handle, bool end)
+{
+	struct disruptor_ring *ring = handle->ring;
+	unsigned int seat = handle->seat;
+
+	disruptor_map_revoke(handle);
+	ring->seats[seat].holder = NULL;
+
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		producer_leaves(ring, end);
+	else if (is_optional(ring, seat) && is_present(ring, seat))
+		disruptor_membership_leave(ring, seat);
+}
+
+long disruptor_role_attach(struct disruptor_handle *ring_handle,
+			   struct disruptor_attach_args __user *uargs)
+{
+	struct disruptor_ring *ring = ring_handle->ring;
+	struct disruptor_attach_args args;
+	struct disruptor_handle *handle;
+	struct file *file;
+	u32 access;
+	int seat;
+	int err;
+	int fd;
+
+	err = disruptor_args_get(&args, sizeof(args), uargs);
+	if (err)
+		return err;
+	if (args.flags)
+		return -EINVAL;
+	seat = find_seat(ring, args.role, args.name);
+	if (seat == -EINVAL)
+		return seat;
+	access = args.role == DISRUPTOR_ROLE_PRODUCER ?
+		DISRUPTOR_ACCESS_WRITE : DISRUPTOR_ACCESS_READ;
+	if (!(ring_handle->access & access))
+		return -EACCES;
+	if (seat < 0)
+		return seat;
+	/* If the answer cannot be written, find out before anything changes. */
+	err = disruptor_args_put(uargs, &args, sizeof(args));
+	if (err)
+		return err;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	handle = disruptor_handle_alloc(ring, args.role, 0);
+	if (!handle) {
+		err = -ENOMEM;
+		goto no_handle;
+	}
+	handle->seat = seat;
+	file = disruptor_handle_file(handle);
+	if (IS_ERR(file)) {
+		err = PTR_ERR(file);
+		disruptor_handle_free(handle);
+		goto no_handle;
+	}
+
+	mutex_lock(&ring->lock);
+	err = take_seat(handle, &args.sequence);
+	mutex_unlock(&ring->lock);
+	if (err)
+		goto no_seat;
+
+	args.index = args.role == DISRUPTOR_ROLE_CONSUMER ?
+		seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
+	err = disruptor_args_put(uargs, &args, sizeof(args));
+	if (err)
+		goto no_seat;
+	fd_install(fd, file);
+	return fd;
+
+no_seat:
+	fput(file);	/* and with it the handle, and the seat if it was taken */
+no_handle:
+	put_unused_fd(fd);
+	return err;
+}
+
+long disruptor_role_detach(struct disruptor_handle *handle,
+			   struct disruptor_detach_args __user *uargs)
+{
+	struct disruptor_ring *ring = handle->ring;
+	struct disruptor_detach_args args;
+	int err;
+
+	err = disruptor_args_get(&args, sizeof(args), uargs);
+	if (err)
+		return err;
+	if (args.flags & ~DISRUPTOR_DETACH_END)
+		return -EINVAL;
+	if (args.flags && handle->role != DISRUPTOR_ROLE_PRODUCER)
+		return -EINVAL;
+
+	mutex_lock(&ring->lock);
+	if (handle->revoked) {
+		err = -ESTALE;
+	} else {
+		free_seat(handle, args.flags & DISRUPTOR_DETACH_END);
+		ring->seats[handle->seat].detaches++;
+		trace_disruptor_detach(ring, handle->seat,
+				       DISRUPTOR_LEFT_DETACHED);
+	}
+	mutex_unlock(&ring->lock);
+	return err;
+}
+
+/* The last reference to the fd is gone: nothing is mapped any more. */
+void disruptor_role_lost(struct disruptor_handle *handle)
+{
+	struct disruptor_ring *ring = handle->ring;
+
+	mutex_lock(&ring->lock);
+	if (ring->seats[handle->seat].holder == handle) {
+		free_seat(handle, false);
+		ring->seats[handle->seat].losses++;
+		trace_disruptor_detach(ring, handle->seat,
+				       DISRUPTOR_LEFT_LOST);
+	}
+	mutex_unlock(&ring->lock);
+}
+
+/* Under ring->lock. */
+static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
+{
+	struct disruptor_handle *holder = ring->seats[seat].holder;
+	bool ungate = flags & DISRUPTOR_EVICT_UNGATE;
+
+	if (!holder && !(ungate && is_present(ring, seat)))
+		return -ESRCH;
+	if (holder) {
+		free_seat(holder, false);
+		ring->seats[seat].evictions++;
+	}
+	if (ungate && is_present(ring, seat))
+		disruptor_membership_leave(ring, seat);
+	trace_disruptor_evict(ring, seat, ungate ? DISRUPTOR_LEFT_UNGATED :
+						 DISRUPTOR_LEFT_EVICTED);
+	return 0;
+}
+
+long disruptor_role_evict(struct disruptor_ring *ring,
+			  struct disruptor_evict_args __user *uargs)
+{
+	struct disruptor_evict_args args;
+	int seat;
+	int err;
+
+	err = disruptor_args_get(&args, sizeof(args), uargs);
+	if (err)
+		return err;
+	if (args.flags & ~DISRUPTOR_EVICT_UNGATE || args.reserved)
+		return -EINVAL;
+	if (args.flags && args.role != DISRUPTOR_ROLE_CONSUMER)
+		return -EINVAL;
+	seat = find_seat(ring, args.role, args.name);
+	if (seat == -EINVAL)
+		return seat;
+	if (!disruptor_ring_owned(ring))
+		return -EPERM;
+	if (seat < 0)
+		return seat;
+
+	mutex_lock(&ring->lock);
+	err = evict(ring, seat, args.flags);
+	mutex_unlock(&ring->lock);
+	return err;
+}

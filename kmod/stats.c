@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What can be seen of a ring: INFO, STATS and fdinfo.
+ */
+#include <linux/bits.h>
+#include <linux/cred.h>
+#include <linux/pid.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+static unsigned int handle_index(const struct disruptor_handle *handle)
+{
+	return handle->role == DISRUPTOR_ROLE_CONSUMER ?
+		handle->seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
+}
+
+static void fill_info(struct disruptor_info *info,
+		      const struct disruptor_handle *handle)
+{
+	const struct disruptor_ring *ring = handle->ring;
+
+	info->flags = ring->flags;
+	info->slots = ring->geometry.slots;
+	info->slot_size = ring->geometry.slot_size;
+	info->index_mask = ring->geometry.index_mask;
+	info->events_bytes = ring->geometry.events_bytes;
+	info->nr_consumers = ring->nr_consumers;
+	info->role = handle->role;
+	info->index = handle_index(handle);
+	info->access = handle->access;
+	info->page_size = PAGE_SIZE;
+	info->mode = ring->mode;
+	info->uid = from_kuid_munged(current_user_ns(), ring->uid);
+	info->gid = from_kgid_munged(current_user_ns(), ring->gid);
+	info->reserved = 0;
+	strscpy_pad(info->name, ring->name, sizeof(info->name));
+}
+
+long disruptor_info(struct disruptor_handle *handle,
+		    struct disruptor_info __user *uargs)
+{
+	const struct disruptor_ring *ring = handle->ring;
+	struct disruptor_info info;
+	unsigned int room;
+	int err;
+
+	err = disruptor_args_get(&info, sizeof(info), uargs);
+	if (err)
+		return err;
+	if (READ_ONCE(handle->revoked))
+		return -ESTALE;
+	room = info.nr_consumers;
+	if (room && room < ring->nr_consumers)
+		return -ENOSPC;
+
+	fill_info(&info, handle);
+	err = disruptor_array_put(info.consumers, info.consumer_size,
+				  ring->consumers, sizeof(*ring->consumers),
+				  room ? ring->nr_consumers : 0);
+	return err ?: disruptor_args_put(uargs, &info, sizeof(info));
+}
+
+/* Under ring->lock. */
+static void fill_seat(struct disruptor_seat_stats *stats,
+		      const struct disruptor_ring *ring, unsigned int seat)
+{
+	const struct disruptor_seat *from = &ring->seats[seat];
+
+	stats->sequence = READ_ONCE(*disruptor_counter(ring, seat));
+	stats->waits_on = ring->memory.control->seat[seat].waits_on;
+	if (from->holder) {
+		stats->flags |= DISRUPTOR_SEAT_HELD;
+		stats->pid = pid_vnr(from->holder->pid);
+	}
+	if (seat != DISRUPTOR_SEAT_PRODUCERS &&
+	    ring->present & BIT_ULL(seat - DISRUPTOR_SEAT_CONSUMER(0)))
+		stats->flags |= DISRUPTOR_SEAT_GATING;
+	stats->attaches = from->attaches;
+	stats->detaches = from->detaches;
+	stats->losses = from->losses;
+	stats->evictions = from->evictions;
+}
+
+static void fill_stats(struct disruptor_stats *stats,
+		       struct disruptor_seat_stats *seats,
+		       struct disruptor_ring *ring)
+{
+	unsigned int seat;
+
+	mutex_lock(&ring->lock);
+	stats->state = ring->memory.control->state;
+	stats->epoch = ring->memory.control->epoch;
+	for (seat = 0; seat <= ring->nr_consumers; seat++)
+		fill_seat(&seats[seat], ring, seat);
+	mutex_unlock(&ring->lock);
+	stats->memory_bytes = (u64)ring->memory.pages << PAGE_SHIFT;
+}
+
+long disruptor_stats(struct disruptor_handle *handle,
+		     struct disruptor_stats __user *uargs)
+{
+	struct disruptor_ring *ring = handle->ring;
+	unsigned int nr = 1 + ring->nr_consumers;
+	struct disruptor_seat_stats *seats;
+	struct disruptor_stats stats;
+	unsigned int room;
+	int err;
+
+	err = disruptor_args_get(&stats, sizeof(stats), uargs);
+	if (err)
+		return err;
+	if (READ_ONCE(handle->revoked))
+		return -ESTALE;
+	room = stats.nr_seats;
+	if (room && room < nr)
+		return -ENOSPC;
+
+	seats = kcalloc(nr, sizeof(*seats), GFP_KERNEL_ACCOUNT);
+	if (!seats)
+		return -ENOMEM;
+	stats.nr_seats = nr;
+	fill_stats(&stats, seats, ring);
+	err = disruptor_array_put(stats.seats, stats.seat_size, seats,
+				  sizeof(*seats), room ? nr : 0);
+	kfree(seats);
+	return err ?: disruptor_args_put(uargs, &stats, sizeof(stats));
+}
+
+static const char *role_name(u32 role)
+{
+	switch (role) {
+	case DISRUPTOR_ROLE_PRODUCER:
+		return "producer";
+	case DISRUPTOR_ROLE_CONSUMER:
+		return "consumer";
+	}
+	return "ring";
+}
+
+void disruptor_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	const struct disruptor_handle *handle = file->private_data;
+	const struct disruptor_ring *ring = handle->ring;
+	unsigned int seat = handle->seat;
+
+	seq_printf(m, "disruptor-ring:\t%llu\n", ring->id);
+	seq_printf(m, "disruptor-name:\t%s\n", ring->name);
+	seq_printf(m, "disruptor-slots:\t%u\n", ring->geometry.slots);
+	seq_printf(m, "disruptor-slot-size:\t%u\n", ring->geometry.slot_size);
+	seq_printf(m, "disruptor-role:\t%s\n", role_name(handle->role));
+	if (handle->role == DISRUPTOR_ROLE_CONSUMER)
+		seq_printf(m, "disruptor-consumer:\t%s\n",
+			   disruptor_seat_name(ring, seat));
+	seq_printf(m, "disruptor-cursor:\t%llu\n",
+		   READ_ONCE(*disruptor_counter(ring, DISRUPTOR_SEAT_PRODUCERS)));
+	if (handle->role != DISRUPTOR_ROLE_NONE) {
+		seq_printf(m, "disruptor-sequence:\t%llu\n",
+			   READ_ONCE(*disruptor_counter(ring, seat)));
+		seq_printf(m, "disruptor-stale:\t%d\n",
+			   READ_ONCE(handle->revoked));
+	}
+}
