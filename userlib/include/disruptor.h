@@ -36,6 +36,11 @@ extern "C" {
 
 #define DISRUPTOR_FOREVER	UINT64_MAX
 
+/* libdisruptor-ffi.so has the inline functions as symbols, for other languages. */
+#ifndef DISRUPTOR_INLINE
+#define DISRUPTOR_INLINE	static inline
+#endif
+
 /* What a process is given by its ring fd: created, opened or received. */
 struct disruptor_ring;
 
@@ -241,6 +246,7 @@ struct disruptor_consumer {
 	uint64_t *sequence;
 	struct disruptor_view view;
 	uint32_t seat;
+	uint32_t halted;		/* disruptor_halt() was called */
 	struct disruptor_role *role;	/* what only the library knows */
 };
 
@@ -316,7 +322,7 @@ int disruptor_consumer_fileno(const struct disruptor_consumer *consumer);
 /* ---- sequences, shared ------------------------------------------------- */
 
 /* The counter of a seat. */
-static inline const uint64_t *
+DISRUPTOR_INLINE const uint64_t *
 __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
 {
 	return (const uint64_t *)(view->sequences + seat * view->page_size +
@@ -329,6 +335,8 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
  *
  * A: load-acquire of the epoch, matches the store-release in the kernel's
  *    publish_masks(): a mask is at least as new as the epoch read before it.
+ * A': load-acquire of the mask, matches the store-release there: a consumer that
+ *    is missing from it has done its last reads, though its counter never said so.
  * B: load-acquire of each sequence, matches the store-release of its owner
  *    (D, F): what its owner did to those events has been done.  And it keeps the
  *    second look at the epoch behind it.
@@ -336,7 +344,7 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
  * its sequences before the barrier that the kernel makes all CPUs pass, so the
  * result is no higher than where the kernel then lets a joiner start.
  */
-static inline uint64_t
+DISRUPTOR_INLINE uint64_t
 __disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
 {
 	const struct disruptor_control *control = view->control;
@@ -345,7 +353,7 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
 	for (;;) {
 		epoch = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE); /* A */
 		mask = __atomic_load_n(&control->seat[seat].waits_on,
-				       __ATOMIC_RELAXED);
+				       __ATOMIC_ACQUIRE); /* A' */
 		if (!mask) {
 			lowest = __atomic_load_n(
 				__disruptor_counter(view, DISRUPTOR_SEAT_PRODUCERS),
@@ -369,7 +377,7 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
 }
 
 /* An index is always sequence & mask: no sequence leaves the mapping. */
-static inline void *
+DISRUPTOR_INLINE void *
 __disruptor_slot(const struct disruptor_view *view, uint64_t seq)
 {
 	return view->events + (seq & view->index_mask) * view->slot_size;
@@ -392,7 +400,7 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
  *
  * Return: 0, -EAGAIN (no room), -EINVAL (@n).
  */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 		    uint64_t *lo)
 {
@@ -423,7 +431,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
  *
  * Return: 0, -ETIMEDOUT, -EINVAL (@n).
  */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_claim_until(struct disruptor_producer *producer, uint64_t n,
 		      uint64_t deadline_ns, uint64_t *lo)
 {
@@ -435,14 +443,14 @@ disruptor_claim_until(struct disruptor_producer *producer, uint64_t n,
 }
 
 /* Claim the next @n sequences, wait for room as long as it takes. */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_claim(struct disruptor_producer *producer, uint64_t n, uint64_t *lo)
 {
 	return disruptor_claim_until(producer, n, DISRUPTOR_FOREVER, lo);
 }
 
 /* The slot of a claimed sequence: slot_size bytes, to be written. */
-static inline void *
+DISRUPTOR_INLINE void *
 disruptor_producer_slot(const struct disruptor_producer *producer, uint64_t seq)
 {
 	return __disruptor_slot(&producer->view, seq);
@@ -454,7 +462,7 @@ disruptor_producer_slot(const struct disruptor_producer *producer, uint64_t seq)
  * @lo: first of them: the first claimed and not yet published
  * @hi: end of them; what is claimed from there on stays claimed
  */
-static inline void
+DISRUPTOR_INLINE void
 disruptor_publish(struct disruptor_producer *producer, uint64_t lo, uint64_t hi)
 {
 	(void)lo;
@@ -469,7 +477,7 @@ disruptor_publish(struct disruptor_producer *producer, uint64_t lo, uint64_t hi)
  *
  * Return: 0; waits for room as disruptor_claim() does.
  */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_publish_one(struct disruptor_producer *producer, const void *event)
 {
 	uint64_t lo;
@@ -504,7 +512,7 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 			      struct disruptor_range *range);
 
 /* Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason. */
-static inline int
+DISRUPTOR_INLINE int
 __disruptor_consumer_look(struct disruptor_consumer *consumer)
 {
 	uint64_t available = __disruptor_lowest(&consumer->view, consumer->seat);
@@ -529,7 +537,7 @@ __disruptor_consumer_look(struct disruptor_consumer *consumer)
  * producer is left), -EBADMSG (a sequence that this consumer waits on is more
  * than the ring ahead: its writer is broken).
  */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_try_wait(struct disruptor_consumer *consumer,
 		   struct disruptor_range *range)
 {
@@ -554,19 +562,24 @@ disruptor_try_wait(struct disruptor_consumer *consumer,
  * Return: 0, -ETIMEDOUT, -ECANCELED (disruptor_halt()), and as
  * disruptor_try_wait() but -EAGAIN.
  */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_wait_until(struct disruptor_consumer *consumer, uint64_t deadline_ns,
 		     struct disruptor_range *range)
 {
-	int err = disruptor_try_wait(consumer, range);
+	int err;
 
+	/* Also when events never run out. */
+	if (__builtin_expect(__atomic_load_n(&consumer->halted,
+					     __ATOMIC_RELAXED), 0))
+		return __disruptor_consumer_wait(consumer, deadline_ns, range);
+	err = disruptor_try_wait(consumer, range);
 	if (__builtin_expect(err == -EAGAIN, 0))
 		return __disruptor_consumer_wait(consumer, deadline_ns, range);
 	return err;
 }
 
 /* Wait for events as long as it takes. */
-static inline int
+DISRUPTOR_INLINE int
 disruptor_wait(struct disruptor_consumer *consumer,
 	       struct disruptor_range *range)
 {
@@ -577,7 +590,7 @@ disruptor_wait(struct disruptor_consumer *consumer,
  * The slot of a sequence of the last range.  Only a consumer declared with
  * DISRUPTOR_CONSUMER_MODIFIES may write it; for others that is a SIGSEGV.
  */
-static inline void *
+DISRUPTOR_INLINE void *
 disruptor_consumer_slot(const struct disruptor_consumer *consumer, uint64_t seq)
 {
 	return __disruptor_slot(&consumer->view, seq);
@@ -588,7 +601,7 @@ disruptor_consumer_slot(const struct disruptor_consumer *consumer, uint64_t seq)
  * @consumer: the handle
  * @hi: end of them, in the last range; what is left comes again with the next wait
  */
-static inline void
+DISRUPTOR_INLINE void
 disruptor_release(struct disruptor_consumer *consumer, uint64_t hi)
 {
 	consumer->next = hi;

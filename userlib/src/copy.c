@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Batches copied in and out.  The events are mapped twice back to back, so a
+ * part is one memcpy() wherever the ring wraps.
+ */
+#include "internal.h"
+
+/* Claim what there is room for, at least 1 and @n at the most. */
+static int claim_some(struct disruptor_producer *producer, uint64_t n,
+		      uint64_t *lo, uint64_t *hi)
+{
+	uint64_t room;
+	int err;
+
+	if (n > producer->view.slots)
+		n = producer->view.slots;
+	if (!disruptor_try_claim(producer, n, lo)) {
+		*hi = *lo + n;
+		return 0;
+	}
+	err = disruptor_claim(producer, 1, lo);
+	if (err)
+		return err;
+	room = producer->limit - *lo;
+	if (n > room)
+		n = room;
+	*hi = *lo + n;
+	producer->next = *hi;
+	return 0;
+}
+
+int disruptor_write(struct disruptor_producer *producer, const void *events,
+		    uint64_t n)
+{
+	const unsigned char *from = events;
+	uint64_t lo, hi;
+	size_t bytes;
+	int err;
+
+	while (n) {
+		err = claim_some(producer, n, &lo, &hi);
+		if (err)
+			return err;
+		bytes = (hi - lo) * producer->view.slot_size;
+		memcpy(disruptor_producer_slot(producer, lo), from, bytes);
+		disruptor_publish(producer, lo, hi);
+		from += bytes;
+		n -= hi - lo;
+	}
+	return 0;
+}
+
+int64_t disruptor_read(struct disruptor_consumer *consumer, void *events,
+		       uint64_t n)
+{
+	struct disruptor_range range;
+	int err;
+
+	if (!n || n > INT64_MAX)
+		return -EINVAL;
+	err = disruptor_wait(consumer, &range);
+	if (err)
+		return err;
+	if (n > range.hi - range.lo)
+		n = range.hi - range.lo;
+	memcpy(events, disruptor_consumer_slot(consumer, range.lo),
+	       n * consumer->view.slot_size);
+	disruptor_release(consumer, range.lo + n);
+	return n;
+}

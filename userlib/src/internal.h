@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library's files share.
+ */
+#ifndef LIBDISRUPTOR_INTERNAL_H
+#define LIBDISRUPTOR_INTERNAL_H
+
+/* The header's functions are exported; whatever else is here is hidden. */
+#pragma GCC visibility push(default)
+#include <disruptor.h>
+#pragma GCC visibility pop
+
+#include "../../kmod/graph.h"
+
+#define BIT_ULL(nr)		(1ULL << (nr))
+
+#define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define load_relaxed(p)		__atomic_load_n(p, __ATOMIC_RELAXED)
+#define store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define store_relaxed(p, v)	__atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+/* ---- private.c: a ring of this process ---------------------------------- */
+
+struct private_ring;
+
+int private_create(struct private_ring **ring,
+		   const struct disruptor_config *config);
+void private_get(struct private_ring *ring);
+void private_put(struct private_ring *ring);
+int private_info(struct private_ring *ring, struct disruptor_info *info);
+int private_stats(struct private_ring *ring, struct disruptor_stats *stats);
+int private_evict(struct private_ring *ring,
+		  const struct disruptor_evict_args *args);
+int private_attach(struct private_ring *ring,
+		   struct disruptor_attach_args *args);
+void private_detach(struct private_ring *ring, unsigned int seat,
+		    unsigned int flags);
+void private_view(struct private_ring *ring, struct disruptor_view *view);
+uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
+
+/* ---- ring.c ------------------------------------------------------------- */
+
+/**
+ * struct disruptor_ring - either a ring fd or a private ring
+ * @fd: owned; -1 if private
+ * @local: the private ring, with a reference; else NULL
+ */
+struct disruptor_ring {
+	int fd;
+	struct private_ring *local;
+};
+
+int name_copy(char *to, size_t size, const char *name);
+
+/* ---- wait.c ------------------------------------------------------------- */
+
+/**
+ * struct waiting - how a handle waits
+ * @strategy: as chosen, defaults filled in
+ * @pauses: between two looks while spinning; adapts to the stream
+ */
+struct waiting {
+	struct disruptor_wait_strategy strategy;
+	uint32_t pauses;
+};
+
+int waiting_init(struct waiting *waiting,
+		 const struct disruptor_wait_strategy *strategy);
+
+/* ---- map.c: the regions of a role fd -------------------------------------- */
+
+/**
+ * struct mapping - one region
+ * @at: NULL if not mapped
+ */
+struct mapping {
+	void *at;
+	size_t length;
+};
+
+/**
+ * struct maps - the regions of a role
+ */
+struct maps {
+	struct mapping control;
+	struct mapping sequences;
+	struct mapping own;
+	struct mapping events;
+};
+
+int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
+	      bool events_writable);
+void maps_close(struct maps *maps);
+
+/* ---- role.c ------------------------------------------------------------- */
+
+/**
+ * struct disruptor_role - what only the library knows of a handle
+ * @fd: the role fd, owned; -1 if private
+ * @seat: its place in the graph
+ * @local: the private ring, with a reference; else NULL
+ * @maps: of the role fd
+ * @waiting: how it waits
+ */
+struct disruptor_role {
+	int fd;
+	unsigned int seat;
+	struct private_ring *local;
+	struct maps maps;
+	struct waiting waiting;
+};
+
+/* ---- sys.c: system calls, which answer -errno ------------------------------ */
+
+int sys_open_device(void);
+int sys_ioctl(int fd, unsigned long request, void *args);
+int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
+	    unsigned int region);
+void sys_unmap(struct mapping *mapping);
+int sys_map_anonymous(struct mapping *mapping, size_t length);
+int sys_map_mirrored(struct mapping *mapping, size_t length);
+int sys_membarrier_register(void);
+int sys_membarrier(void);
+
+#endif /* LIBDISRUPTOR_INTERNAL_H */

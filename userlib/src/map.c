@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The regions of a role fd.
+ */
+#include <sys/mman.h>
+
+#include "internal.h"
+
+int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
+	      bool events_writable)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	size_t seats = DISRUPTOR_SEAT_CONSUMER(info->nr_consumers);
+	int err;
+
+	/* First the one that says whether another process has them. */
+	err = sys_map(&maps->own, info->page_size, rw, fd,
+		      DISRUPTOR_REGION_OWN);
+	if (!err)
+		err = sys_map(&maps->control, sizeof(struct disruptor_control),
+			      PROT_READ, fd, DISRUPTOR_REGION_CONTROL);
+	if (!err)
+		err = sys_map(&maps->sequences, seats * info->page_size,
+			      PROT_READ, fd, DISRUPTOR_REGION_SEQUENCES);
+	if (!err)
+		err = sys_map(&maps->events, 2 * info->events_bytes,
+			      events_writable ? rw : PROT_READ, fd,
+			      DISRUPTOR_REGION_EVENTS);
+	if (err)
+		maps_close(maps);
+	return err;
+}
+
+void maps_close(struct maps *maps)
+{
+	sys_unmap(&maps->events);
+	sys_unmap(&maps->sequences);
+	sys_unmap(&maps->control);
+	sys_unmap(&maps->own);
+}

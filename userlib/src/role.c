@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Roles: how a handle comes and goes.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/*
+ * A handle and its role are one allocation, on lines of their own: the owner
+ * writes its counters at every event.
+ */
+struct producer {
+	struct disruptor_producer handle;
+	struct disruptor_role role;
+};
+
+struct consumer {
+	struct disruptor_consumer handle;
+	struct disruptor_role role;
+};
+
+/* What a role sees of its ring, whichever kind that is. */
+struct place {
+	struct disruptor_view view;
+	uint64_t *counter;
+};
+
+static void *lines_alloc(size_t size)
+{
+	size_t whole = (size + DISRUPTOR_LINE - 1) / DISRUPTOR_LINE *
+		       DISRUPTOR_LINE;
+	void *lines = aligned_alloc(DISRUPTOR_LINE, whole);
+
+	if (lines)
+		memset(lines, 0, whole);
+	return lines;
+}
+
+/* ---- a role of a private ring ----------------------------------------------- */
+
+/* @ring's reference, taken by private_attach(), goes to @role. */
+static void place_private(struct disruptor_role *role, struct place *place,
+			  struct private_ring *ring, unsigned int seat)
+{
+	role->fd = -1;
+	role->seat = seat;
+	role->local = ring;
+	private_view(ring, &place->view);
+	place->counter = private_counter(ring, seat);
+}
+
+/* ---- a role fd ---------------------------------------------------------------- */
+
+static void place_mapped(struct disruptor_role *role, struct place *place,
+			 const struct disruptor_info *info)
+{
+	unsigned char *own = role->maps.own.at;
+
+	place->view = (struct disruptor_view){
+		.events = role->maps.events.at,
+		.index_mask = info->index_mask,
+		.slots = info->slots,
+		.slot_size = info->slot_size,
+		.sequences = role->maps.sequences.at,
+		.page_size = info->page_size,
+		.control = role->maps.control.at,
+	};
+	place->counter = (uint64_t *)(own + DISRUPTOR_COUNTER_OFFSET(role->seat));
+}
+
+/* What the fd is; it must be a @kind. */
+static int role_info(int fd, unsigned int kind, struct disruptor_info *info,
+		     struct disruptor_consumer_config *consumers)
+{
+	int err;
+
+	*info = (struct disruptor_info){
+		.size = sizeof(*info),
+		.consumers = (uintptr_t)consumers,
+		.nr_consumers = DISRUPTOR_MAX_CONSUMERS,
+		.consumer_size = sizeof(*consumers),
+	};
+	err = sys_ioctl(fd, DISRUPTOR_IOC_INFO, info);
+	if (err)
+		return err == -EBADF || err == -ESTALE ? err : -EINVAL;
+	if (info->role != kind || info->index >= DISRUPTOR_MAX_CONSUMERS)
+		return -EINVAL;
+	return 0;
+}
+
+/* @fd goes to @role, unless this fails. */
+static int place_fd(struct disruptor_role *role, struct place *place, int fd,
+		    unsigned int kind)
+{
+	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
+	struct disruptor_info info;
+	bool writes_events;
+	int err;
+
+	err = role_info(fd, kind, &info, consumers);
+	if (err)
+		return err;
+	if (kind == DISRUPTOR_ROLE_PRODUCER) {
+		role->seat = DISRUPTOR_SEAT_PRODUCERS;
+		writes_events = true;
+	} else {
+		role->seat = DISRUPTOR_SEAT_CONSUMER(info.index);
+		writes_events = consumers[info.index].flags &
+				DISRUPTOR_CONSUMER_MODIFIES;
+	}
+	err = maps_open(&role->maps, fd, &info, writes_events);
+	if (err)
+		return err;
+	role->fd = fd;
+	place_mapped(role, place, &info);
+	return 0;
+}
+
+/* ---- both --------------------------------------------------------------------- */
+
+static int place_attach(struct disruptor_role *role, struct place *place,
+			struct disruptor_ring *ring, unsigned int kind,
+			const char *name)
+{
+	struct disruptor_attach_args args = { .size = sizeof(args), .role = kind };
+	int fd, err;
+
+	if (kind == DISRUPTOR_ROLE_CONSUMER) {
+		err = name_copy(args.name, sizeof(args.name), name);
+		if (err)
+			return err;
+	}
+	if (ring->local) {
+		err = private_attach(ring->local, &args);
+		if (!err)
+			place_private(role, place, ring->local,
+				      kind == DISRUPTOR_ROLE_PRODUCER ?
+				      DISRUPTOR_SEAT_PRODUCERS :
+				      DISRUPTOR_SEAT_CONSUMER(args.index));
+		return err;
+	}
+	fd = sys_ioctl(ring->fd, DISRUPTOR_IOC_ATTACH, &args);
+	if (fd < 0)
+		return fd;
+	err = place_fd(role, place, fd, kind);
+	if (err)
+		close(fd);
+	return err;
+}
+
+static void leave(struct disruptor_role *role, unsigned int flags)
+{
+	struct disruptor_detach_args args = {
+		.size = sizeof(args),
+		.flags = flags,
+	};
+
+	if (role->local) {
+		private_detach(role->local, role->seat, flags);
+		return;
+	}
+	/* ESTALE, the only error there can be, says that it is gone already. */
+	sys_ioctl(role->fd, DISRUPTOR_IOC_DETACH, &args);
+	maps_close(&role->maps);
+	close(role->fd);
+}
+
+static int role_fileno(const struct disruptor_role *role)
+{
+	return role->local ? -EOPNOTSUPP : role->fd;
+}
+
+/* ---- producers ------------------------------------------------------------------ */
+
+/* From @ring, or from @fd if that is NULL. */
+static int producer_new(struct disruptor_producer **producer,
+			struct disruptor_ring *ring, int fd)
+{
+	struct producer *new = lines_alloc(sizeof(*new));
+	struct place place;
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	waiting_init(&new->role.waiting, NULL);
+	err = ring ? place_attach(&new->role, &place, ring,
+				  DISRUPTOR_ROLE_PRODUCER, NULL) :
+		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER);
+	if (err) {
+		free(new);
+		return err;
+	}
+	new->handle.view = place.view;
+	new->handle.cursor = place.counter;
+	new->handle.next = load_acquire(place.counter);
+	new->handle.limit = new->handle.next;
+	new->handle.role = &new->role;
+	*producer = &new->handle;
+	return 0;
+}
+
+int disruptor_producer_attach(struct disruptor_producer **producer,
+			      struct disruptor_ring *ring)
+{
+	return producer_new(producer, ring, -1);
+}
+
+int disruptor_producer_from_fd(struct disruptor_producer **producer, int fd)
+{
+	return producer_new(producer, NULL, fd);
+}
+
+static void producer_leave(struct disruptor_producer *producer,
+			   unsigned int flags)
+{
+	if (!producer)
+		return;
+	leave(producer->role, flags);
+	free(producer);
+}
+
+void disruptor_producer_detach(struct disruptor_producer *producer)
+{
+	producer_leave(producer, 0);
+}
+
+void disruptor_producer_end(struct disruptor_producer *producer)
+{
+	producer_leave(producer, DISRUPTOR_DETACH_END);
+}
+
+int disruptor_producer_set_wait(struct disruptor_producer *producer,
+				const struct disruptor_wait_strategy *strategy)
+{
+	return waiting_init(&producer->role->waiting, strategy);
+}
+
+int disruptor_producer_fileno(const struct disruptor_producer *producer)
+{
+	return role_fileno(producer->role);
+}
+
+/* ---- consumers ------------------------------------------------------------------ */
+
+/* From @ring by @name, or from @fd if that is NULL. */
+static int consumer_new(struct disruptor_consumer **consumer,
+			struct disruptor_ring *ring, const char *name, int fd)
+{
+	struct consumer *new = lines_alloc(sizeof(*new));
+	struct place place;
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	waiting_init(&new->role.waiting, NULL);
+	err = ring ? place_attach(&new->role, &place, ring,
+				  DISRUPTOR_ROLE_CONSUMER, name) :
+		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_CONSUMER);
+	if (err) {
+		free(new);
+		return err;
+	}
+	new->handle.view = place.view;
+	new->handle.sequence = place.counter;
+	new->handle.next = load_acquire(place.counter);
+	new->handle.available = new->handle.next;
+	new->handle.seat = new->role.seat;
+	new->handle.role = &new->role;
+	*consumer = &new->handle;
+	return 0;
+}
+
+int disruptor_consumer_attach(struct disruptor_consumer **consumer,
+			      struct disruptor_ring *ring, const char *name)
+{
+	return consumer_new(consumer, ring, name, -1);
+}
+
+int disruptor_consumer_from_fd(struct disruptor_consumer **consumer, int fd)
+{
+	return consumer_new(consumer, NULL, NULL, fd);
+}
+
+void disruptor_consumer_detach(struct disruptor_consumer *consumer)
+{
+	if (!consumer)
+		return;
+	leave(consumer->role, 0);
+	free(consumer);
+}
+
+int disruptor_consumer_set_wait(struct disruptor_consumer *consumer,
+				const struct disruptor_wait_strategy *strategy)
+{
+	return waiting_init(&consumer->role->waiting, strategy);
+}
+
+int disruptor_consumer_fileno(const struct disruptor_consumer *consumer)
+{
+	return role_fileno(consumer->role);
+}

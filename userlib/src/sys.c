@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System calls.  They answer 0 or more, or -errno.
+ */
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int sys_open_device(void)
+{
+	int fd = open("/dev/disruptor", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_ioctl(int fd, unsigned long request, void *args)
+{
+	int ret = ioctl(fd, request, args);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int map(struct mapping *mapping, void *at, size_t length, int prot,
+	       int flags, int fd, off_t offset)
+{
+	void *mapped = mmap(at, length, prot, flags, fd, offset);
+
+	if (mapped == MAP_FAILED)
+		return -errno;
+	mapping->at = mapped;
+	mapping->length = length;
+	return 0;
+}
+
+int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
+	    unsigned int region)
+{
+	return map(mapping, NULL, length, prot, MAP_SHARED, fd,
+		   (off_t)DISRUPTOR_REGION_OFFSET(region));
+}
+
+void sys_unmap(struct mapping *mapping)
+{
+	if (mapping->at)
+		munmap(mapping->at, mapping->length);
+	mapping->at = NULL;
+}
+
+/* As with the maps of a role fd, a child made by fork(2) gets none of it. */
+static int keep_from_children(struct mapping *mapping)
+{
+	int err;
+
+	if (!madvise(mapping->at, mapping->length, MADV_DONTFORK))
+		return 0;
+	err = -errno;
+	sys_unmap(mapping);
+	return err;
+}
+
+int sys_map_anonymous(struct mapping *mapping, size_t length)
+{
+	int err = map(mapping, NULL, length, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return err ? err : keep_from_children(mapping);
+}
+
+/* Memory that is there, or an error now: a later SIGBUS is no way to say so. */
+static int allocate(size_t length)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+	int fd, err;
+
+	if (length / sysconf(_SC_PAGESIZE) > (unsigned long)pages)
+		return -ENOMEM;
+	fd = memfd_create("disruptor", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fallocate(fd, 0, 0, length)) {
+		err = errno == ENOSPC ? -ENOMEM : -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* @length bytes of memory, twice back to back. */
+int sys_map_mirrored(struct mapping *mapping, size_t length)
+{
+	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+	struct mapping half;
+	int fd, err;
+
+	fd = allocate(length);
+	if (fd < 0)
+		return fd;
+	err = map(mapping, NULL, 2 * length, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (err)
+		goto out_close;
+	err = map(&half, mapping->at, length, PROT_READ | PROT_WRITE, flags,
+		  fd, 0);
+	if (!err)
+		err = map(&half, (char *)mapping->at + length, length,
+			  PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (err)
+		sys_unmap(mapping);
+	else
+		err = keep_from_children(mapping);
+out_close:
+	close(fd);
+	return err;
+}
+
+static int membarrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0) ? -errno : 0;
+}
+
+int sys_membarrier_register(void)
+{
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+}
+
+/* When it returns, every running thread of the process has passed a barrier. */
+int sys_membarrier(void)
+{
+	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting: what lies between two looks at the sequences of others.
+ */
+#include <sched.h>
+#include <time.h>
+
+#include "internal.h"
+
+#define DEFAULT_SPINS		200
+#define DEFAULT_YIELDS		100
+#define DEFAULT_MAX_SLEEP_NS	1000000
+#define MIN_SLEEP_NS		1000
+#define NSEC_PER_SEC		1000000000ULL
+
+#define MAX_PAUSES		256	/* between two looks */
+#define CLOCK_PAUSES		512	/* between two looks at the clock */
+
+/* Take @strategy, NULL: the default. */
+int waiting_init(struct waiting *waiting,
+		 const struct disruptor_wait_strategy *strategy)
+{
+	static const struct disruptor_wait_strategy none;
+	struct disruptor_wait_strategy chosen = strategy ? *strategy : none;
+
+	switch (chosen.kind) {
+	case DISRUPTOR_WAIT_BACKOFF:
+	case DISRUPTOR_WAIT_SPIN:
+	case DISRUPTOR_WAIT_YIELD:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!chosen.spins)
+		chosen.spins = DEFAULT_SPINS;
+	if (!chosen.yields)
+		chosen.yields = DEFAULT_YIELDS;
+	if (!chosen.max_sleep_ns)
+		chosen.max_sleep_ns = DEFAULT_MAX_SLEEP_NS;
+	waiting->strategy = chosen;
+	waiting->pauses = 0;
+	return 0;
+}
+
+uint64_t disruptor_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/**
+ * struct wait - one wait
+ * @how: the handle's way
+ * @deadline_ns: when it ends
+ * @left_ns: till then, as of the last look at the clock
+ * @looks: how many so far
+ * @pauses: since the last look at the clock
+ * @sleep_ns: the next sleep
+ */
+struct wait {
+	struct waiting *how;
+	uint64_t deadline_ns;
+	uint64_t left_ns;
+	uint64_t looks;
+	uint32_t pauses;
+	uint64_t sleep_ns;
+};
+
+static void wait_begin(struct wait *wait, struct waiting *how,
+		       uint64_t deadline_ns)
+{
+	*wait = (struct wait){
+		.how = how,
+		.deadline_ns = deadline_ns,
+		.left_ns = DISRUPTOR_FOREVER,
+		.sleep_ns = MIN_SLEEP_NS,
+	};
+}
+
+static int check_clock(struct wait *wait)
+{
+	uint64_t now;
+
+	if (wait->deadline_ns == DISRUPTOR_FOREVER)
+		return 0;
+	now = disruptor_now_ns();
+	if (now >= wait->deadline_ns)
+		return -ETIMEDOUT;
+	wait->left_ns = wait->deadline_ns - now;
+	return 0;
+}
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+/* Reading the clock costs as much as a few pauses, so it is read rarely. */
+static int spin(struct wait *wait)
+{
+	uint32_t pauses = wait->how->pauses + 1;
+	uint32_t i;
+
+	for (i = 0; i < pauses; i++)
+		cpu_relax();
+	wait->pauses += pauses;
+	if (wait->pauses < CLOCK_PAUSES)
+		return 0;
+	wait->pauses = 0;
+	return check_clock(wait);
+}
+
+static int yield(struct wait *wait)
+{
+	sched_yield();
+	return check_clock(wait);
+}
+
+/* A signal ends the sleep, so that disruptor_halt() from its handler is seen. */
+static int doze(struct wait *wait)
+{
+	struct timespec time;
+	uint64_t ns;
+	int err = check_clock(wait);
+
+	if (err)
+		return err;
+	ns = wait->sleep_ns < wait->left_ns ? wait->sleep_ns : wait->left_ns;
+	time.tv_sec = ns / NSEC_PER_SEC;
+	time.tv_nsec = ns % NSEC_PER_SEC;
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+
+	wait->sleep_ns *= 2;
+	if (wait->sleep_ns > wait->how->strategy.max_sleep_ns)
+		wait->sleep_ns = wait->how->strategy.max_sleep_ns;
+	return 0;
+}
+
+/* Let some time pass; 0: look again. */
+static int wait_some(struct wait *wait)
+{
+	const struct disruptor_wait_strategy *strategy = &wait->how->strategy;
+	uint64_t look = wait->looks++;
+
+	if (strategy->kind == DISRUPTOR_WAIT_SPIN || look < strategy->spins)
+		return spin(wait);
+	if (strategy->kind == DISRUPTOR_WAIT_YIELD ||
+	    look - strategy->spins < strategy->yields)
+		return yield(wait);
+	return doze(wait);
+}
+
+static void wait_end(struct wait *wait, uint64_t found)
+{
+	struct waiting *how = wait->how;
+
+	if (wait->looks == 1 && found >= 2 * (how->pauses + 1)) {
+		if (how->pauses < MAX_PAUSES)
+			how->pauses = 2 * how->pauses + 1;
+	} else if (wait->looks > 1 || found < how->pauses) {
+		how->pauses /= 2;
+	}
+}
+
+/* ---- the producer waits for room ------------------------------------------- */
+
+int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
+			   uint64_t deadline_ns, uint64_t *lo)
+{
+	struct wait wait;
+	int err;
+
+	wait_begin(&wait, &producer->role->waiting, deadline_ns);
+	do {
+		err = wait_some(&wait);
+		if (err)
+			return err;
+		err = disruptor_try_claim(producer, n, lo);
+	} while (err == -EAGAIN);
+	if (!err)
+		wait_end(&wait, producer->limit - *lo);
+	return err;
+}
+
+/* ---- the consumer waits for events ------------------------------------------ */
+
+static bool end_of_stream(const struct disruptor_consumer *consumer)
+{
+	const uint64_t *cursor = __disruptor_counter(&consumer->view,
+						     DISRUPTOR_SEAT_PRODUCERS);
+
+	return load_acquire(cursor) == consumer->next;
+}
+
+/*
+ * Nothing was found.  The end is seen before the last look, not after: what
+ * was published before it is found by that look.
+ */
+int __disruptor_consumer_idle(struct disruptor_consumer *consumer,
+			      struct disruptor_range *range)
+{
+	int err;
+
+	if (!(load_acquire(&consumer->view.control->state) &
+	      DISRUPTOR_STATE_ENDED))
+		return -EAGAIN;
+	err = __disruptor_consumer_look(consumer);
+	if (err)
+		return err == -EAGAIN && end_of_stream(consumer) ? -ENODATA : err;
+	range->lo = consumer->next;
+	range->hi = consumer->available;
+	return 0;
+}
+
+static bool take_halt(struct disruptor_consumer *consumer)
+{
+	return load_relaxed(&consumer->halted) &&
+	       __atomic_exchange_n(&consumer->halted, 0, __ATOMIC_ACQUIRE);
+}
+
+int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
+			      uint64_t deadline_ns,
+			      struct disruptor_range *range)
+{
+	struct wait wait;
+	int err;
+
+	wait_begin(&wait, &consumer->role->waiting, deadline_ns);
+	do {
+		if (take_halt(consumer))
+			return -ECANCELED;
+		err = wait_some(&wait);
+		if (err)
+			return err;
+		err = disruptor_try_wait(consumer, range);
+	} while (err == -EAGAIN);
+	if (!err)
+		wait_end(&wait, range->hi - range->lo);
+	return err;
+}
+
+/* Async-signal-safe: one store. */
+void disruptor_halt(struct disruptor_consumer *consumer)
+{
+	store_release(&consumer->halted, 1);
+}
