@@ -10,6 +10,7 @@
 #include <linux/pid.h>
 #include <linux/pseudo_fs.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "internal.h"
 
@@ -18,9 +19,28 @@
 static struct vfsmount *handle_mount;
 static int handle_mount_count;
 
+/* What /proc/PID/fd shows: "disruptor:[consumer]", as "socket:[1234]". */
+static char *handle_dname(struct dentry *dentry, char *buffer, int len)
+{
+	size_t bytes = strlen(dentry->d_name.name) + 1;
+
+	if (bytes > len)
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buffer + len - bytes, dentry->d_name.name, bytes);
+}
+
+static const struct dentry_operations handle_dentry_ops = {
+	.d_dname = handle_dname,
+};
+
 static int handle_fs_init_context(struct fs_context *fc)
 {
-	return init_pseudo(fc, DISRUPTOR_FS_MAGIC) ? 0 : -ENOMEM;
+	struct pseudo_fs_context *ctx = init_pseudo(fc, DISRUPTOR_FS_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->dops = &handle_dentry_ops;
+	return 0;
 }
 
 static struct file_system_type handle_fs = {
@@ -138,9 +158,9 @@ static struct file *open_file(struct disruptor_handle *handle)
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
 	file = alloc_file_pseudo(inode, handle_mount,
-				 is_ring ? "disruptor-ring" :
+				 is_ring ? "disruptor:[ring]" :
 				 handle->role == DISRUPTOR_ROLE_PRODUCER ?
-				 "disruptor-producer" : "disruptor-consumer",
+				 "disruptor:[producer]" : "disruptor:[consumer]",
 				 is_ring ? O_RDONLY : O_RDWR,
 				 is_ring ? &ring_fops : &role_fops);
 	if (IS_ERR(file)) {
