@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the rig's scripts share.  Sourced, by bash with -euo pipefail.
+# shellcheck shell=bash disable=SC2034
+
+rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$rig/../.." && pwd)
+cache=$top/.cache
+build=$top/build
+kernel=${DISRUPTOR_KERNEL:-6.1}
+
+export LC_ALL=C
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+say()
+{
+	echo "${0##*/}: $*" >&2
+}
+
+# The command line as a file for sh: any byte of an argument survives.
+shell_quote()
+{
+	local arg
+
+	for arg in "$@"; do
+		printf "'%s' " "${arg//\'/\'\\\'\'}"
+	done
+}
+
+# The modules of one kernel are built in one place, whoever asks first.
+locked()
+{
+	local name=$1
+
+	shift
+	mkdir -p "$cache"
+	flock "$cache/$name.lock" "$@"
+}
