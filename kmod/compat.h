@@ -20,4 +20,16 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#include <linux/io_uring.h>
+#else
+#include <linux/io_uring/cmd.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define disruptor_uring_payload(ioucmd)		((ioucmd)->cmd)
+#else
+#define disruptor_uring_payload(ioucmd)		((const void *)(ioucmd)->sqe->cmd)
+#endif
+
 #endif /* _DISRUPTOR_COMPAT_H */

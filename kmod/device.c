@@ -13,6 +13,9 @@
  *   role.c        ATTACH, DETACH, EVICT, and the death of a process
  *   membership.c  who waits for whom
  *   map.c         regions and permissions
+ *   fence.c       full barriers on other people's processors
+ *   wait.c        WAIT, WAKE
+ *   poll.c        poll, epoll and io_uring
  *   stats.c       INFO, STATS, fdinfo
  */
 #include <linux/fs.h>

@@ -78,6 +78,10 @@ static long role_fd_ioctl(struct file *file, unsigned int cmd,
 	void __user *uargs = (void __user *)arg;
 
 	switch (cmd) {
+	case DISRUPTOR_IOC_WAIT:
+		return disruptor_wait(handle, uargs);
+	case DISRUPTOR_IOC_WAKE:
+		return disruptor_wake(handle, arg);
 	case DISRUPTOR_IOC_DETACH:
 		return disruptor_role_detach(handle, uargs);
 	case DISRUPTOR_IOC_INFO:
@@ -98,6 +102,7 @@ static int ring_fd_release(struct inode *inode, struct file *file)
 /* The last fd and the last map are gone: of its own will, or killed. */
 static int role_fd_release(struct inode *inode, struct file *file)
 {
+	disruptor_wait_exit(file->private_data);
 	disruptor_role_lost(file->private_data);
 	disruptor_handle_free(file->private_data);
 	simple_release_fs(&handle_mount, &handle_mount_count);
@@ -110,6 +115,7 @@ static const struct file_operations ring_fops = {
 	.unlocked_ioctl = ring_fd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = disruptor_mmap,
+	.poll = disruptor_ring_poll,
 	.show_fdinfo = disruptor_show_fdinfo,
 	.llseek = noop_llseek,
 };
@@ -120,6 +126,8 @@ static const struct file_operations role_fops = {
 	.unlocked_ioctl = role_fd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = disruptor_mmap,
+	.poll = disruptor_role_poll,
+	.uring_cmd = disruptor_uring_cmd,
 	.show_fdinfo = disruptor_show_fdinfo,
 	.llseek = noop_llseek,
 };
@@ -138,6 +146,7 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 	handle->access = access;
 	handle->pid = get_pid(task_tgid(current));
 	mutex_init(&handle->map_lock);
+	disruptor_wait_init(handle);
 	return handle;
 }
 

@@ -19,6 +19,9 @@
  *                   to user memory under it.
  *   mmap_lock       of whoever maps or faults; never takes ring->lock
  *   handle->map_lock  whether the handle may still be mapped, and by whom
+ *   ring->wait_lock   who waits for what, and the words that tell publishers.
+ *                     Masks change under it and ring->lock, so that either is
+ *                     enough to read them
  *
  * The registry's lock is taken alone.
  *
@@ -34,9 +37,12 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/seq_file.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
+#include <linux/wait.h>
 
 #include <linux/disruptor.h>
 
@@ -44,6 +50,17 @@
 
 struct disruptor_handle;
 struct disruptor_registry;
+struct io_uring_cmd;
+
+/*
+ * Whether the holder of a seat fences between publishing and looking for
+ * sleepers.  COMING: it has been told to, but may not have noticed yet.
+ */
+enum disruptor_fencing {
+	DISRUPTOR_FENCING_OFF,
+	DISRUPTOR_FENCING_COMING,
+	DISRUPTOR_FENCING_ON,
+};
 
 /**
  * struct disruptor_seat - a place in the graph; outlives those who hold it
@@ -52,8 +69,14 @@ struct disruptor_registry;
  * @detaches: likewise
  * @losses: likewise
  * @evictions: likewise
+ * @fencing: see above
+ * @near_sleeps: how many sleeps in a row had few events before them
+ * @slept_at: its counter at the last sleep
+ * @sleeps: see struct disruptor_seat_stats
+ * @wakes: likewise
+ * @interrupts: likewise
  *
- * All under ring->lock.
+ * Under ring->lock, from @fencing on under ring->wait_lock.
  */
 struct disruptor_seat {
 	struct disruptor_handle *holder;
@@ -61,6 +84,31 @@ struct disruptor_seat {
 	u64 detaches;
 	u64 losses;
 	u64 evictions;
+
+	enum disruptor_fencing fencing;
+	unsigned int near_sleeps;
+	u64 slept_at;
+	u64 sleeps;
+	u64 wakes;
+	u64 interrupts;
+};
+
+/**
+ * struct disruptor_waiter - somebody who wants to know when a barrier gets there
+ * @node: in ring->waiters while armed; else empty
+ * @handle: whose barrier
+ * @target: what it must reach
+ * @task: who sleeps; NULL: the handle's poll queue
+ * @fired: the wake is on its way
+ *
+ * Under ring->wait_lock; @fired is also read without.
+ */
+struct disruptor_waiter {
+	struct list_head node;
+	struct disruptor_handle *handle;
+	u64 target;
+	struct task_struct *task;
+	bool fired;
 };
 
 /**
@@ -104,6 +152,11 @@ struct disruptor_ring {
 	u64 present;			/* consumers that the others wait for */
 	unsigned int producers;		/* attached */
 	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS];
+	u64 changes;			/* how often a role came or went */
+	wait_queue_head_t watchers;	/* ring fds that poll for changes */
+
+	spinlock_t wait_lock;
+	struct list_head waiters;
 };
 
 /**
@@ -119,6 +172,10 @@ struct disruptor_ring {
  *	too, so that either lock is enough to read it
  * @writer: the address space that has writable maps; valid while it has some
  * @writable_maps: how many
+ * @poll_queue: who polls this role
+ * @poll_waiter: on their behalf
+ * @waits: how many waits are under way; under ring->wait_lock
+ * @seen_changes: of a ring fd: ring->changes at its last STATS
  */
 struct disruptor_handle {
 	struct disruptor_ring *ring;
@@ -132,6 +189,11 @@ struct disruptor_handle {
 	bool revoked;
 	struct mm_struct *writer;
 	unsigned int writable_maps;
+
+	wait_queue_head_t poll_queue;
+	struct disruptor_waiter poll_waiter;
+	unsigned int waits;
+	u64 seen_changes;
 };
 
 /* Where a seat's counter is; user space writes it. */
@@ -200,6 +262,26 @@ long disruptor_role_evict(struct disruptor_ring *ring,
 /* map.c: regions and permissions */
 int disruptor_mmap(struct file *file, struct vm_area_struct *vma);
 void disruptor_map_revoke(struct disruptor_handle *handle);
+
+/* wait.c: sleeping and waking */
+void disruptor_wait_init(struct disruptor_handle *handle);
+void disruptor_wait_exit(struct disruptor_handle *handle);
+int disruptor_wait_for(struct disruptor_handle *handle, u64 target,
+		       u64 deadline_ns, u64 *reached);
+long disruptor_wait(struct disruptor_handle *handle,
+		    struct disruptor_wait_args __user *uargs);
+long disruptor_wake(struct disruptor_handle *handle, unsigned long flags);
+void disruptor_wait_kick(struct disruptor_ring *ring);
+
+/* poll.c: poll, epoll and io_uring */
+__poll_t disruptor_role_poll(struct file *file, struct poll_table_struct *pt);
+__poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt);
+int disruptor_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+void disruptor_poll_arm(struct disruptor_handle *handle, u64 target);
+
+/* fence.c: full barriers on other people's processors */
+void disruptor_fence_holders(struct disruptor_ring *ring,
+			     const unsigned long *seats);
 
 /* stats.c: what can be seen */
 long disruptor_info(struct disruptor_handle *handle,

@@ -5,7 +5,7 @@
  * membership epoch (__disruptor_lowest() in the library's header).
  *
  * Joining.  The joiner is put into the masks, the epoch is advanced, every CPU
- * passes a full barrier, and only then is the joiner's start read.  A reader
+ * that may run a participant passes a full barrier, and only then is the joiner's start read.  A reader
  * that has used an old mask and found the epoch unmoved at its second look
  * finished its reads before the barrier, so its result is no higher than the
  * start: no producer laps the joiner, and nobody downstream runs past it.
@@ -19,8 +19,8 @@
  * in line: a consumer that writes nonsense to its own counter harms itself and
  * those after it, but cannot have the producers overrun those before it.
  */
+#include <linux/bitmap.h>
 #include <linux/bits.h>
-#include <linux/smp.h>
 
 #include "internal.h"
 
@@ -51,12 +51,13 @@ static void store_counter(const struct disruptor_ring *ring, unsigned int seat,
 }
 
 /*
+ * Under ring->lock or ring->wait_lock, or where being a moment late is no harm.
  * The lowest sequence that a seat waits on, at most the cursor whatever the
  * counters say: user space writes them.
  */
 u64 disruptor_barrier(const struct disruptor_ring *ring, unsigned int seat)
 {
-	u64 mask = waits_on(ring, seat);
+	u64 mask = READ_ONCE(ring->memory.control->seat[seat].waits_on);
 	u64 lowest = load_counter(ring, DISRUPTOR_SEAT_PRODUCERS);
 	unsigned int i;
 
@@ -74,16 +75,21 @@ static void publish_masks(struct disruptor_ring *ring)
 	struct disruptor_control *control = ring->memory.control;
 	unsigned int seat;
 
+	spin_lock(&ring->wait_lock);
 	for (seat = 0; seat <= ring->nr_consumers; seat++)
 		WRITE_ONCE(control->seat[seat].waits_on, waits_on(ring, seat));
+	spin_unlock(&ring->wait_lock);
 	/* Matches A in __disruptor_lowest(). */
 	smp_store_release(&control->epoch, control->epoch + 1);
 }
 
-static void full_barrier(void *unused)
+/* Between a reader's last sequence and its second look at the epoch. */
+static void fence_everybody(struct disruptor_ring *ring)
 {
-	/* Between a reader's last sequence and its second look at the epoch. */
-	smp_mb();
+	DECLARE_BITMAP(all, DISRUPTOR_MAX_SEATS);
+
+	bitmap_fill(all, DISRUPTOR_MAX_SEATS);
+	disruptor_fence_holders(ring, all);
 }
 
 void disruptor_membership_init(struct disruptor_ring *ring)
@@ -103,7 +109,7 @@ void disruptor_membership_join(struct disruptor_ring *ring, unsigned int seat)
 	store_counter(ring, seat, disruptor_barrier(ring, seat));
 	ring->present |= consumer_bit(seat);
 	publish_masks(ring);
-	on_each_cpu(full_barrier, NULL, 1);
+	fence_everybody(ring);
 	store_counter(ring, seat, disruptor_barrier(ring, seat));
 }
 

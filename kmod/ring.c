@@ -134,8 +134,10 @@ static void init_control(struct disruptor_ring *ring)
 	control->slots = ring->geometry.slots;
 	control->index_mask = ring->geometry.index_mask;
 	control->nr_consumers = ring->nr_consumers;
-	for (seat = 0; seat < DISRUPTOR_MAX_SEATS; seat++)
+	for (seat = 0; seat < DISRUPTOR_MAX_SEATS; seat++) {
+		control->seat[seat].look_at = DISRUPTOR_NOBODY_SLEEPS;
 		control->seat[seat].wake_at = DISRUPTOR_NOBODY_SLEEPS;
+	}
 }
 
 /* Takes @consumers over, whether it fails or not. */
@@ -159,6 +161,9 @@ ring_alloc(const struct disruptor_create_args *args,
 
 	kref_init(&ring->refs);
 	mutex_init(&ring->lock);
+	spin_lock_init(&ring->wait_lock);
+	INIT_LIST_HEAD(&ring->waiters);
+	init_waitqueue_head(&ring->watchers);
 	INIT_LIST_HEAD(&ring->registry_node);
 	ring->id = atomic64_inc_return(&last_id);
 	ring->flags = args->flags;

@@ -68,6 +68,14 @@ static void producer_leaves(struct disruptor_ring *ring, bool end)
 	set_ended(ring, !ring->producers && (end || !outlives));
 }
 
+/* Under ring->lock.  Tell those who wait for it, or watch. */
+static void membership_changed(struct disruptor_ring *ring)
+{
+	ring->changes++;
+	disruptor_wait_kick(ring);
+	wake_up_all(&ring->watchers);
+}
+
 /* Under ring->lock.  @sequence: where the role goes on. */
 static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 {
@@ -85,6 +93,7 @@ static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 		disruptor_membership_resume(ring, seat);
 	else
 		disruptor_membership_join(ring, seat);
+	membership_changed(ring);
 
 	*sequence = READ_ONCE(*disruptor_counter(ring, seat));
 	trace_disruptor_attach(ring, seat, *sequence);
@@ -107,6 +116,7 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 		producer_leaves(ring, end);
 	else if (is_optional(ring, seat) && is_present(ring, seat))
 		disruptor_membership_leave(ring, seat);
+	membership_changed(ring);
 }
 
 long disruptor_role_attach(struct disruptor_handle *ring_handle,
@@ -232,8 +242,10 @@ static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
 		free_seat(holder, false);
 		ring->seats[seat].evictions++;
 	}
-	if (ungate && is_present(ring, seat))
+	if (ungate && is_present(ring, seat)) {
 		disruptor_membership_leave(ring, seat);
+		membership_changed(ring);
+	}
 	trace_disruptor_evict(ring, seat, ungate ? DISRUPTOR_LEFT_UNGATED :
 						 DISRUPTOR_LEFT_EVICTED);
 	return 0;

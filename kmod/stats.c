@@ -81,12 +81,16 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 	stats->detaches = from->detaches;
 	stats->losses = from->losses;
 	stats->evictions = from->evictions;
+	stats->sleeps = READ_ONCE(from->sleeps);
+	stats->wakes = READ_ONCE(from->wakes);
+	stats->interrupts = READ_ONCE(from->interrupts);
 }
 
 static void fill_stats(struct disruptor_stats *stats,
 		       struct disruptor_seat_stats *seats,
-		       struct disruptor_ring *ring)
+		       struct disruptor_handle *handle)
 {
+	struct disruptor_ring *ring = handle->ring;
 	unsigned int seat;
 
 	mutex_lock(&ring->lock);
@@ -94,6 +98,7 @@ static void fill_stats(struct disruptor_stats *stats,
 	stats->epoch = ring->memory.control->epoch;
 	for (seat = 0; seat <= ring->nr_consumers; seat++)
 		fill_seat(&seats[seat], ring, seat);
+	handle->seen_changes = ring->changes;
 	mutex_unlock(&ring->lock);
 	stats->memory_bytes = (u64)ring->memory.pages << PAGE_SHIFT;
 }
@@ -121,7 +126,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 	if (!seats)
 		return -ENOMEM;
 	stats.nr_seats = nr;
-	fill_stats(&stats, seats, ring);
+	fill_stats(&stats, seats, handle);
 	err = disruptor_array_put(stats.seats, stats.seat_size, seats,
 				  sizeof(*seats), room ? nr : 0);
 	kfree(seats);

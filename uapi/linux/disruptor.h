@@ -237,6 +237,9 @@ struct disruptor_info {
  * @detaches: how often it was given back by DETACH
  * @losses: how often its fd was closed without, as a death does
  * @evictions: how often it was taken away
+ * @sleeps: how often its holder was put to sleep by WAIT
+ * @wakes: how often its holder called WAKE
+ * @interrupts: how often a waiter had its holder's processors interrupted
  */
 struct disruptor_seat_stats {
 	__aligned_u64 sequence;
@@ -247,6 +250,9 @@ struct disruptor_seat_stats {
 	__aligned_u64 detaches;
 	__aligned_u64 losses;
 	__aligned_u64 evictions;
+	__aligned_u64 sleeps;
+	__aligned_u64 wakes;
+	__aligned_u64 interrupts;
 };
 
 /* disruptor_stats.state, disruptor_control.state */
@@ -355,6 +361,74 @@ struct disruptor_stats {
  */
 #define DISRUPTOR_IOC_STATS	_IO(DISRUPTOR_IOC_TYPE, 0x07)
 
+/**
+ * struct disruptor_wait_args - argument of DISRUPTOR_IOC_WAIT
+ * @size: sizeof(struct disruptor_wait_args)
+ * @flags: 0
+ * @target: consumer: wait until the events below it are published, and done by
+ *	those before; producer: until the sequences below it can be claimed
+ * @deadline_ns: when to give up, absolute CLOCK_MONOTONIC; all ones: never; in
+ *	the past: only look
+ * @reached: out: where it stands now, in terms of @target; also with ETIMEDOUT
+ *	and ENODATA
+ */
+struct disruptor_wait_args {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 target;
+	__aligned_u64 deadline_ns;
+	__aligned_u64 reached;
+};
+
+/*
+ * On a role fd.  Sleeps until the target is met, and not for less: whoever makes
+ * it true wakes it.  Returns 0.
+ *   EINVAL     @target is more than the ring ahead, and could never be met
+ *   ETIMEDOUT  @deadline_ns has come
+ *   ENODATA    consumer: the stream ends before @target, and it has all of it
+ *   EINTR      a signal (a handler with SA_RESTART has the wait go on)
+ *   ESTALE     the role was detached or evicted, before or meanwhile
+ *   EBUSY      DISRUPTOR_MAX_WAITS waits on this fd are under way
+ */
+#define DISRUPTOR_IOC_WAIT	_IO(DISRUPTOR_IOC_TYPE, 0x08)
+#define DISRUPTOR_MAX_WAITS	16
+
+/* Argument of DISRUPTOR_IOC_WAKE. */
+#define DISRUPTOR_WAKE_UNFENCE	1	/* and publishing without a fence is wanted again */
+
+/*
+ * On a role fd, with an int for argument: 0 or DISRUPTOR_WAKE_UNFENCE.  Wakes
+ * those whose targets are met.  Returns 0.
+ *   EINVAL     an unknown flag
+ */
+#define DISRUPTOR_IOC_WAKE	_IO(DISRUPTOR_IOC_TYPE, 0x09)
+
+/*
+ * poll(2), epoll(7), select(2) and io_uring's poll:
+ *
+ *   consumer   EPOLLIN   there are events
+ *              EPOLLHUP  it has consumed the stream, and no producer is left
+ *   producer   EPOLLOUT  there is room for an event
+ *   either     EPOLLERR  the role was detached or evicted
+ *   ring       EPOLLPRI  a role came or went since this fd's last STATS
+ *              EPOLLHUP  no producer is left, and none is awaited
+ *
+ * io_uring's IORING_OP_URING_CMD on a role fd: cmd_op DISRUPTOR_URING_WAIT with a
+ * struct disruptor_uring_wait in the SQE's cmd.  Completes as WAIT returns, or
+ * with ECANCELED.
+ */
+#define DISRUPTOR_URING_WAIT	1
+
+/**
+ * struct disruptor_uring_wait - in the SQE of DISRUPTOR_URING_WAIT
+ * @target: see struct disruptor_wait_args
+ * @deadline_ns: likewise
+ */
+struct disruptor_uring_wait {
+	__aligned_u64 target;
+	__aligned_u64 deadline_ns;
+};
+
 /*
  * The map.  The offset given to mmap(2) selects a region; regions are mapped
  * MAP_SHARED, in whole or from any page on.
@@ -400,20 +474,26 @@ struct disruptor_stats {
 
 /**
  * struct disruptor_publisher - what the kernel tells the holder of a seat
- * @wake_at: publishing this sequence or a later one must wake a waiter; all
+ * @look_at: publishing this sequence or a later one needs a look at @fence and
+ *	@wake_at; the one compare that every publish pays
+ * @wake_at: publishing this sequence or a later one must be followed by WAKE; all
  *	ones while nobody sleeps
  * @waits_on: bit i: it waits on consumer i.  For the producers: the gating
  *	sequences; for a consumer, 0: it waits on the cursor alone.  Valid
  *	under the membership epoch
  * @fence: not 0: a publisher needs a full barrier between the store of its
- *	counter and the load of @wake_at
+ *	counter and the load of @wake_at, and @look_at is 0.  A publisher that
+ *	has done so many times for nothing says so (DISRUPTOR_WAKE_UNFENCE)
  * @reserved: 0
+ *
+ * A publisher that always has a full barrier there need read @wake_at alone.
  */
 struct disruptor_publisher {
+	__aligned_u64 look_at;
 	__aligned_u64 wake_at;
 	__aligned_u64 waits_on;
 	__u32 fence;
-	__u32 reserved[27];
+	__u32 reserved[25];
 };
 
 #define DISRUPTOR_LAYOUT_VERSION	1

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting among other things: poll, epoll, select, and io_uring.
+ */
+#include <linux/poll.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "internal.h"
+
+static __poll_t consumer_events(const struct disruptor_handle *handle,
+				bool ended, u64 barrier)
+{
+	const struct disruptor_ring *ring = handle->ring;
+	u64 own = READ_ONCE(*disruptor_counter(ring, handle->seat));
+
+	if (barrier > own)
+		return EPOLLIN | EPOLLRDNORM;
+	if (ended && own >= READ_ONCE(*disruptor_counter(ring,
+						DISRUPTOR_SEAT_PRODUCERS)))
+		return EPOLLHUP;
+	return 0;
+}
+
+static __poll_t producer_events(const struct disruptor_handle *handle,
+				u64 gate)
+{
+	const struct disruptor_ring *ring = handle->ring;
+	u64 cursor = READ_ONCE(*disruptor_counter(ring, handle->seat));
+
+	return gate + ring->geometry.slots > cursor ? EPOLLOUT | EPOLLWRNORM : 0;
+}
+
+static __poll_t role_events(const struct disruptor_handle *handle, u64 *barrier)
+{
+	const struct disruptor_ring *ring = handle->ring;
+	/* Before the cursor is read: see set_ended(). */
+	bool ended = smp_load_acquire(&ring->memory.control->state) &
+		     DISRUPTOR_STATE_ENDED;
+
+	if (READ_ONCE(handle->revoked))
+		return EPOLLERR;
+	*barrier = disruptor_barrier(ring, handle->seat);
+	return handle->role == DISRUPTOR_ROLE_PRODUCER ?
+		producer_events(handle, *barrier) :
+		consumer_events(handle, ended, *barrier);
+}
+
+/*
+ * Arms for news, the barrier moving on from where it is: when there is nothing
+ * yet, and for who is edge-triggered also when there is something, for he does
+ * not ask again until he is told.
+ */
+__poll_t disruptor_role_poll(struct file *file, struct poll_table_struct *pt)
+{
+	struct disruptor_handle *handle = file->private_data;
+	bool edge = poll_requested_events(pt) & EPOLLET;
+	__poll_t events;
+	u64 barrier = 0;
+
+	poll_wait(file, &handle->poll_queue, pt);
+	events = role_events(handle, &barrier);
+	if (events && !edge)
+		return events;
+	if (events & EPOLLERR)
+		return events;
+	disruptor_poll_arm(handle, barrier + 1);
+	return role_events(handle, &barrier);
+}
+
+__poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt)
+{
+	struct disruptor_handle *handle = file->private_data;
+	struct disruptor_ring *ring = handle->ring;
+	__poll_t events = 0;
+
+	poll_wait(file, &ring->watchers, pt);
+	mutex_lock(&ring->lock);
+	if (ring->changes != handle->seen_changes)
+		events |= EPOLLPRI;
+	if (ring->memory.control->state & DISRUPTOR_STATE_ENDED)
+		events |= EPOLLHUP;
+	mutex_unlock(&ring->lock);
+	return events;
+}
+
+/*
+ * Done at once if it can be, else by one of io_uring's workers, which sleeps
+ * as WAIT does and is interrupted when the request is cancelled or its task or
+ * its io_uring goes away.
+ */
+int disruptor_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct disruptor_handle *handle = cmd->file->private_data;
+	const struct disruptor_uring_wait *payload = disruptor_uring_payload(cmd);
+	bool may_sleep = !(issue_flags & IO_URING_F_NONBLOCK);
+	/* In memory that user space may write: read once. */
+	u64 deadline_ns = READ_ONCE(payload->deadline_ns);
+	u64 target = READ_ONCE(payload->target);
+	u64 reached = 0;
+	int err;
+
+	if (cmd->cmd_op != DISRUPTOR_URING_WAIT)
+		return -ENOTTY;
+	err = disruptor_wait_for(handle, target, may_sleep ? deadline_ns : 0,
+				 &reached);
+	if (err == -ETIMEDOUT && !may_sleep)
+		return -EAGAIN;
+	return err == -ERESTARTSYS ? -ECANCELED : err;
+}
