@@ -437,8 +437,13 @@ disruptor_claim_until(struct disruptor_producer *producer, uint64_t n,
 {
 	int err = disruptor_try_claim(producer, n, lo);
 
-	if (__builtin_expect(err == -EAGAIN, 0))
-		return __disruptor_claim_wait(producer, n, deadline_ns, lo);
+	if (__builtin_expect(err == -EAGAIN, 0)) {
+		uint64_t first = 0;	/* so that *lo can stay in a register */
+
+		err = __disruptor_claim_wait(producer, n, deadline_ns, &first);
+		if (!err)
+			*lo = first;
+	}
 	return err;
 }
 
@@ -505,8 +510,7 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 /* ---- consume ------------------------------------------------------------ */
 
 /* Not for callers: looks that found nothing. */
-int __disruptor_consumer_idle(struct disruptor_consumer *consumer,
-			      struct disruptor_range *range);
+int __disruptor_consumer_idle(struct disruptor_consumer *consumer);
 int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 			      uint64_t deadline_ns,
 			      struct disruptor_range *range);
@@ -544,9 +548,10 @@ disruptor_try_wait(struct disruptor_consumer *consumer,
 	if (consumer->next == consumer->available) {
 		int err = __disruptor_consumer_look(consumer);
 
+		if (__builtin_expect(err == -EAGAIN, 0))
+			err = __disruptor_consumer_idle(consumer);
 		if (__builtin_expect(err, 0))
-			return err == -EAGAIN ?
-				__disruptor_consumer_idle(consumer, range) : err;
+			return err;
 	}
 	range->lo = consumer->next;
 	range->hi = consumer->available;
@@ -566,15 +571,18 @@ DISRUPTOR_INLINE int
 disruptor_wait_until(struct disruptor_consumer *consumer, uint64_t deadline_ns,
 		     struct disruptor_range *range)
 {
-	int err;
+	/* Halted: also when events never run out. */
+	int err = __builtin_expect(__atomic_load_n(&consumer->halted,
+						   __ATOMIC_RELAXED), 0) ?
+		  -EAGAIN : disruptor_try_wait(consumer, range);
 
-	/* Also when events never run out. */
-	if (__builtin_expect(__atomic_load_n(&consumer->halted,
-					     __ATOMIC_RELAXED), 0))
-		return __disruptor_consumer_wait(consumer, deadline_ns, range);
-	err = disruptor_try_wait(consumer, range);
-	if (__builtin_expect(err == -EAGAIN, 0))
-		return __disruptor_consumer_wait(consumer, deadline_ns, range);
+	if (__builtin_expect(err == -EAGAIN, 0)) {
+		struct disruptor_range found = { 0, 0 };	/* as above */
+
+		err = __disruptor_consumer_wait(consumer, deadline_ns, &found);
+		if (!err)
+			*range = found;
+	}
 	return err;
 }
 

@@ -57,11 +57,13 @@ int name_copy(char *to, size_t size, const char *name);
 /**
  * struct waiting - how a handle waits
  * @strategy: as chosen, defaults filled in
- * @pauses: between two looks while spinning; adapts to the stream
+ * @pauses: between two looks while spinning, adapted to the stream
+ * @found: what the pauses were last found worth lengthening for
  */
 struct waiting {
 	struct disruptor_wait_strategy strategy;
 	uint32_t pauses;
+	uint64_t found;
 };
 
 int waiting_init(struct waiting *waiting,

@@ -13,7 +13,7 @@
 #define MIN_SLEEP_NS		1000
 #define NSEC_PER_SEC		1000000000ULL
 
-#define MAX_PAUSES		256	/* between two looks */
+#define MAX_PAUSES		255	/* between two looks; 2^n - 1 */
 #define CLOCK_PAUSES		512	/* between two looks at the clock */
 
 /* Take @strategy, NULL: the default. */
@@ -39,6 +39,7 @@ int waiting_init(struct waiting *waiting,
 		chosen.max_sleep_ns = DEFAULT_MAX_SLEEP_NS;
 	waiting->strategy = chosen;
 	waiting->pauses = 0;
+	waiting->found = 0;
 	return 0;
 }
 
@@ -158,15 +159,24 @@ static int wait_some(struct wait *wait)
 	return doze(wait);
 }
 
+/*
+ * How many pauses the next wait puts between its looks.  A look that comes too
+ * early takes the line from a publisher that is about to write it, once for
+ * every few events.  So while a look or two are enough and pausing longer brings
+ * more at a time, pauses double; a publisher that answers one by one, or in
+ * bursts of one size, brings no more, and they go.
+ */
 static void wait_end(struct wait *wait, uint64_t found)
 {
 	struct waiting *how = wait->how;
 
-	if (wait->looks == 1 && found >= 2 * (how->pauses + 1)) {
+	if (wait->looks <= 2 && found > how->found + how->found / 4 + 1) {
+		how->found = found;
 		if (how->pauses < MAX_PAUSES)
 			how->pauses = 2 * how->pauses + 1;
-	} else if (wait->looks > 1 || found < how->pauses) {
+	} else if (wait->looks > 4 || found < how->found / 2) {
 		how->pauses /= 2;
+		how->found /= 2;
 	}
 }
 
@@ -204,8 +214,7 @@ static bool end_of_stream(const struct disruptor_consumer *consumer)
  * Nothing was found.  The end is seen before the last look, not after: what
  * was published before it is found by that look.
  */
-int __disruptor_consumer_idle(struct disruptor_consumer *consumer,
-			      struct disruptor_range *range)
+int __disruptor_consumer_idle(struct disruptor_consumer *consumer)
 {
 	int err;
 
@@ -213,11 +222,9 @@ int __disruptor_consumer_idle(struct disruptor_consumer *consumer,
 	      DISRUPTOR_STATE_ENDED))
 		return -EAGAIN;
 	err = __disruptor_consumer_look(consumer);
-	if (err)
-		return err == -EAGAIN && end_of_stream(consumer) ? -ENODATA : err;
-	range->lo = consumer->next;
-	range->hi = consumer->available;
-	return 0;
+	if (err == -EAGAIN && end_of_stream(consumer))
+		return -ENODATA;
+	return err;
 }
 
 static bool take_halt(struct disruptor_consumer *consumer)
