@@ -1,15 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# See `make help`.
+# See `make help`.  The kernel's build system reads Kbuild instead.
 
-KDIR ?= /lib/modules/$(shell uname -r)/build
+VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+KDIR	?= /lib/modules/$(shell uname -r)/build
+PREFIX	?= /usr/local
+UDEVDIR	?= $(PREFIX)/lib/udev/rules.d
+LOADDIR	?= $(PREFIX)/lib/modules-load.d
+INSTALL	?= install
+
+rig	:= selftests/rig
+# So that the library's makefile has the same version and paths.
+userlib	:= $(MAKE) -C userlib VERSION=$(VERSION) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+
+all: library modules
+
+help:
+	@echo 'make                  the library, and the module for KDIR'
+	@echo '                      ($(KDIR))'
+	@echo 'make modules          the module alone, into build/modules/'
+	@echo 'make library          the library alone, into userlib/build/'
+	@echo 'make demo             watch processes pass a file through a ring [INPUT=file]'
+	@echo 'make check            all tests, in booted kernels; installs what it needs'
+	@echo 'make check-fresh      the same in a Debian that has nothing installed'
+	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
+	@echo 'make dkms-install     the module, for every kernel to come'
+	@echo 'make uninstall, make dkms-uninstall, make clean'
+
+library:
+	$(userlib)
+
 # Not `make kernelrelease`, which is another number in Debian's headers.
-KREL = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease))
+utsrelease = $(KDIR)/include/generated/utsrelease.h
+objects	= $(CURDIR)/build/modules/$(release)
 
 # Every kernel's objects have a directory of their own, made of links to the
-# sources: kernels before 6.13 write objects beside the source.
+# sources: kernels before 6.13 write objects beside the source.  Two makes at
+# once, as when tests are run by hand, take turns.
 modules:
-	@mkdir -p build/modules/$(KREL)
-	@cp -rsf --remove-destination $(CURDIR)/Kbuild $(CURDIR)/kmod $(CURDIR)/uapi build/modules/$(KREL)/
-	@flock build/modules/$(KREL) $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/build/modules/$(KREL) modules
+	@test -e $(utsrelease) || { \
+		echo "No kernel headers at $(KDIR): set KDIR=, or apt-get install linux-headers-..."; \
+		exit 1; }
+	@mkdir -p $(objects)
+	@flock $(objects) sh -e -c '\
+		cp -rsf $(addprefix $(CURDIR)/,$(sources)) $(objects)/; \
+		$(MAKE) --no-print-directory -C $(KDIR) M=$(objects) modules'
 
-.PHONY: modules
+check:
+	@$(rig)/check
+
+check-fresh:
+	@$(rig)/fresh
+
+demo:
+	@userlib/examples/demo/run $(INPUT)
+
+install: library
+	$(userlib) install
+	$(INSTALL) -d $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(LOADDIR)
+	$(INSTALL) -m 644 kmod/60-disruptor.rules $(DESTDIR)$(UDEVDIR)
+	$(INSTALL) -m 644 kmod/disruptor.conf $(DESTDIR)$(LOADDIR)
+	$(if $(DESTDIR),,-! command -v udevadm >/dev/null || udevadm control --reload)
+
+uninstall:
+	$(userlib) uninstall
+	rm -f $(DESTDIR)$(UDEVDIR)/60-disruptor.rules $(DESTDIR)$(LOADDIR)/disruptor.conf
+
+# What a module is built from, and where DKMS keeps it.
+sources	:= Kbuild dkms.conf kmod uapi
+DKMS	?= dkms
+DKMSSRC	?= /usr/src
+dkmsdir	:= $(DKMSSRC)/disruptor-$(VERSION)
+
+dkms-install: dkms-uninstall
+	$(INSTALL) -d $(dkmsdir)
+	cp -r $(sources) $(dkmsdir)
+	$(DKMS) add disruptor/$(VERSION)
+	$(DKMS) build disruptor/$(VERSION)
+	$(DKMS) install disruptor/$(VERSION)
+
+dkms-uninstall:
+	test -z "$$($(DKMS) status disruptor/$(VERSION))" || \
+		$(DKMS) remove disruptor/$(VERSION) --all
+	rm -rf $(dkmsdir)
+
+clean:
+	$(MAKE) -C userlib clean
+	rm -rf build
+
+.PHONY: all help library modules check check-fresh demo install uninstall \
+	dkms-install dkms-uninstall clean

@@ -80,4 +80,5 @@ module_init(disruptor_init);
 module_exit(disruptor_exit);
 
 MODULE_DESCRIPTION("A ring between processes");
+MODULE_VERSION(DISRUPTOR_VERSION);
 MODULE_LICENSE("GPL");
