@@ -30,7 +30,7 @@ library:
 	$(userlib)
 
 # Not `make kernelrelease`, which is another number in Debian's headers.
-release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease))
+release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease) 2>/dev/null)
 utsrelease = $(KDIR)/include/generated/utsrelease.h
 objects	= $(CURDIR)/build/modules/$(release)
 
