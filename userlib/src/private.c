@@ -399,6 +399,7 @@ static void init_control(struct private_ring *ring)
 	control->index_mask = ring->geometry.index_mask;
 	control->nr_consumers = ring->nr;
 	for (i = 0; i < DISRUPTOR_MAX_SEATS; i++)
+		control->seat[i].look_at = DISRUPTOR_NOBODY_SLEEPS;
 		control->seat[i].wake_at = DISRUPTOR_NOBODY_SLEEPS;
 	for (i = 0; i < ring->nr; i++) {
 		if (!(ring->consumers[i].flags & DISRUPTOR_CONSUMER_OPTIONAL))

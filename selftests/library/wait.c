@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting: strategies, deadlines, and being told to stop.
+ */
+#include <signal.h>
+#include <sys/time.h>
+
+#include "library.h"
+
+FIXTURE(wait) {
+	struct pair pair;
+};
+
+FIXTURE_VARIANT(wait) {
+	struct disruptor_wait_strategy strategy;
+};
+
+FIXTURE_VARIANT_ADD(wait, default_back_off) {
+	{ 0, 0, 0, 0 }
+};
+
+FIXTURE_VARIANT_ADD(wait, spin) {
+	{ DISRUPTOR_WAIT_SPIN, 0, 0, 0 }
+};
+
+FIXTURE_VARIANT_ADD(wait, yield) {
+	{ DISRUPTOR_WAIT_YIELD, 10, 0, 0 }
+};
+
+FIXTURE_VARIANT_ADD(wait, back_off_straight_to_sleep) {
+	{ DISRUPTOR_WAIT_BACKOFF, 1, 1, 100000 }
+};
+
+FIXTURE_SETUP(wait)
+{
+	ASSERT_EQ(0, pair_open(&self->pair, 8, 8));
+	ASSERT_EQ(0, disruptor_producer_set_wait(self->pair.producer,
+						 &variant->strategy));
+	ASSERT_EQ(0, disruptor_consumer_set_wait(self->pair.consumer,
+						 &variant->strategy));
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	pair_close(&self->pair);
+}
+
+TEST_F(wait, a_wait_ends_at_its_deadline_and_not_before)
+{
+	struct disruptor_range range;
+	uint64_t deadline = soon(5 * MSEC);
+
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->pair.consumer,
+						   deadline, &range));
+	EXPECT_GE(disruptor_now_ns(), deadline);
+	EXPECT_LT(disruptor_now_ns(), deadline + SEC);
+}
+
+TEST_F(wait, a_claim_ends_at_its_deadline_and_not_before)
+{
+	uint64_t deadline, lo;
+
+	ASSERT_EQ(0, publish_events(self->pair.producer, 8));
+	deadline = soon(5 * MSEC);
+	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->pair.producer, 1,
+						    deadline, &lo));
+	EXPECT_GE(disruptor_now_ns(), deadline);
+	EXPECT_LT(disruptor_now_ns(), deadline + SEC);
+}
+
+TEST_F(wait, a_deadline_that_has_passed_still_takes_what_is_there)
+{
+	struct disruptor_range range;
+	uint64_t lo;
+
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->pair.consumer, 0,
+						   &range));
+	EXPECT_EQ(0, disruptor_claim_until(self->pair.producer, 8, 0, &lo));
+	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->pair.producer, 1, 0,
+						    &lo));
+	disruptor_publish(self->pair.producer, 0, 1);
+	EXPECT_EQ(0, disruptor_wait_until(self->pair.consumer, 0, &range));
+}
+
+/* ---- one thread waits, this one does something about it -------------------- */
+
+struct waiter {
+	struct disruptor_consumer *consumer;
+	struct disruptor_range range;
+	int started;
+	int result;
+};
+
+static void *wait_for_ever(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	__atomic_store_n(&waiter->started, 1, __ATOMIC_RELEASE);
+	waiter->result = disruptor_wait(waiter->consumer, &waiter->range);
+	return NULL;
+}
+
+static void start_waiter(struct waiter *waiter, pthread_t *thread,
+			 struct disruptor_consumer *consumer)
+{
+	memset(waiter, 0, sizeof(*waiter));
+	waiter->consumer = consumer;
+	waiter->result = 1;
+	if (pthread_create(thread, NULL, wait_for_ever, waiter))
+		abort();
+	while (!__atomic_load_n(&waiter->started, __ATOMIC_ACQUIRE))
+		sched_yield();
+	/* Let it get into the wait as deep as its strategy goes. */
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+}
+
+TEST_F(wait, an_event_ends_a_wait)
+{
+	struct waiter waiter;
+	pthread_t thread;
+
+	start_waiter(&waiter, &thread, self->pair.consumer);
+	ASSERT_EQ(0, publish_events(self->pair.producer, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, waiter.result);
+	EXPECT_EQ(0, waiter.range.lo);
+	EXPECT_EQ(1, waiter.range.hi);
+}
+
+TEST_F(wait, the_end_of_the_stream_ends_a_wait)
+{
+	struct waiter waiter;
+	pthread_t thread;
+
+	start_waiter(&waiter, &thread, self->pair.consumer);
+	disruptor_producer_detach(self->pair.producer);
+	self->pair.producer = NULL;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-ENODATA, waiter.result);
+}
+
+TEST_F(wait, a_halt_from_another_thread_ends_a_wait)
+{
+	struct disruptor_range range;
+	struct waiter waiter;
+	pthread_t thread;
+
+	start_waiter(&waiter, &thread, self->pair.consumer);
+	disruptor_halt(self->pair.consumer);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(-ECANCELED, waiter.result);
+	/* Taken back by the wait that it ended. */
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->pair.consumer,
+						   soon(MSEC), &range));
+}
+
+static struct disruptor_consumer *halt_on_alarm;
+
+static void halt_it(int sig)
+{
+	(void)sig;
+	disruptor_halt(halt_on_alarm);
+}
+
+TEST_F(wait, a_halt_from_a_signal_handler_ends_a_wait)
+{
+	const struct sigaction action = { .sa_handler = halt_it };
+	const struct itimerval timer = { .it_value.tv_usec = 5000 };
+	struct disruptor_range range;
+
+	halt_on_alarm = self->pair.consumer;
+	ASSERT_EQ(0, sigaction(SIGVTALRM, &action, NULL));
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	if (variant->strategy.kind == DISRUPTOR_WAIT_BACKOFF) {
+		/* A sleeper uses no processor time: signal it from outside. */
+		struct waiter waiter;
+		pthread_t thread;
+
+		start_waiter(&waiter, &thread, self->pair.consumer);
+		ASSERT_EQ(0, pthread_kill(thread, SIGUSR1));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		EXPECT_EQ(-ECANCELED, waiter.result);
+		return;
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_VIRTUAL, &timer, NULL));
+	EXPECT_EQ(-ECANCELED, disruptor_wait(self->pair.consumer, &range));
+}
+
+TEST_F(wait, a_halt_ends_the_wait_that_starts_after_it_even_if_events_are_there)
+{
+	struct disruptor_range range;
+
+	ASSERT_EQ(0, publish_events(self->pair.producer, 4));
+	disruptor_halt(self->pair.consumer);
+	disruptor_halt(self->pair.consumer);
+	EXPECT_EQ(-ECANCELED, disruptor_wait(self->pair.consumer, &range));
+	EXPECT_EQ(0, disruptor_wait(self->pair.consumer, &range));
+	EXPECT_EQ(4, range.hi);
+}
+
+static void *release_soon(void *arg)
+{
+	struct disruptor_consumer *consumer = arg;
+	struct disruptor_range range;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	if (!disruptor_try_wait(consumer, &range))
+		disruptor_release(consumer, 3);
+	return NULL;
+}
+
+TEST_F(wait, a_release_ends_the_wait_of_a_claim)
+{
+	pthread_t thread;
+	uint64_t lo;
+
+	ASSERT_EQ(0, publish_events(self->pair.producer, 8));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, release_soon,
+				    self->pair.consumer));
+	EXPECT_EQ(0, disruptor_claim(self->pair.producer, 3, &lo));
+	EXPECT_EQ(8, lo);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+TEST(a_kind_of_wait_that_does_not_exist_is_EINVAL)
+{
+	const struct disruptor_wait_strategy bad = {
+		.kind = (enum disruptor_wait_kind)99,
+	};
+	struct pair pair;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	EXPECT_EQ(-EINVAL, disruptor_producer_set_wait(pair.producer, &bad));
+	EXPECT_EQ(-EINVAL, disruptor_consumer_set_wait(pair.consumer, &bad));
+	pair_close(&pair);
+}
+
+TEST(the_clock_of_deadlines_is_monotonic_nanoseconds)
+{
+	struct timespec before, after;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	now = disruptor_now_ns();
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	EXPECT_LE(before.tv_sec * SEC + before.tv_nsec, now);
+	EXPECT_GE(after.tv_sec * SEC + after.tv_nsec, now);
+}
+
+TEST_HARNESS_MAIN
