@@ -93,15 +93,21 @@ static enum rights region_rights(const struct disruptor_handle *handle,
 	return READ_ONLY;
 }
 
-static int insert_page(struct disruptor_handle *handle,
-		       struct vm_area_struct *vma, unsigned long address)
+static vm_fault_t insert_page(struct disruptor_handle *handle,
+			      struct vm_area_struct *vma, unsigned long address)
 {
 	pgoff_t pgoff = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
 	void *page = region_address(handle, pgoff);
-	int err = vm_insert_page(vma, address, vmalloc_to_page(page));
+	int err;
 
-	/* Another thread's fault was first. */
-	return err == -EBUSY ? 0 : err;
+	if (vma->vm_flags & VM_PFNMAP)
+		return vmf_insert_pfn(vma, address, vmalloc_to_pfn(page));
+
+	err = vm_insert_page(vma, address, vmalloc_to_page(page));
+	if (err == -ENOMEM)
+		return VM_FAULT_OOM;
+	/* Busy: another thread's fault was first. */
+	return err && err != -EBUSY ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /* Neighbours come along: a ring is used from one end to the other. */
@@ -114,7 +120,7 @@ static void insert_around(struct disruptor_handle *handle,
 	unsigned long at;
 
 	for (at = start; at < end; at += PAGE_SIZE) {
-		if (insert_page(handle, vma, at))
+		if (insert_page(handle, vma, at) != VM_FAULT_NOPAGE)
 			return;
 	}
 }
@@ -123,17 +129,12 @@ static vm_fault_t region_fault(struct vm_fault *vmf)
 {
 	struct disruptor_handle *handle = vmf->vma->vm_private_data;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
-	int err;
 
 	mutex_lock(&handle->map_lock);
 	if (!handle->revoked) {
-		err = insert_page(handle, vmf->vma, vmf->address & PAGE_MASK);
-		if (!err) {
+		ret = insert_page(handle, vmf->vma, vmf->address & PAGE_MASK);
+		if (ret == VM_FAULT_NOPAGE)
 			insert_around(handle, vmf->vma, vmf->address);
-			ret = VM_FAULT_NOPAGE;
-		} else if (err == -ENOMEM) {
-			ret = VM_FAULT_OOM;
-		}
 	}
 	mutex_unlock(&handle->map_lock);
 	return ret;
@@ -219,11 +220,13 @@ int disruptor_mmap(struct file *file, struct vm_area_struct *vma)
 	/* What a map is at its birth it stays: mprotect() adds nothing. */
 	vm_flags_clear(vma, VM_MAYEXEC | (writable ? 0 : VM_MAYWRITE));
 	/*
-	 * A child gets a map of its own or none.  VM_IO keeps a writable page from
-	 * being pinned: a pin would outlive its revocation.
+	 * A child gets a map of its own or none.  A writable page must not be
+	 * pinned: a pin would outlive its revocation.  VM_IO is for those who look
+	 * at the vma; VM_PFNMAP, for its ptes are special, for
+	 * get_user_pages_fast(), which looks at page tables alone.
 	 */
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
-			  VM_MIXEDMAP | (writable ? VM_IO : 0));
+			  (writable ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
 	vma->vm_private_data = handle;
 	vma->vm_ops = &region_vm_ops;
 	return 0;

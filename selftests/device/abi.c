@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rig: user=root,plain */
+/* rig: user=root,plain bits=32,64 */
 /*
  * What all ioctls have in common (sizes, pointers, kinds of fds), and what ATTACH,
  * DETACH, EVICT, UNLINK, INFO and STATS refuse.
@@ -35,10 +35,11 @@ struct call {
 		struct disruptor_evict_args evict;
 		struct disruptor_info info;
 		struct disruptor_stats stats;
+		struct disruptor_wait_args wait;
 	} args;
 };
 
-#define NR_CALLS	8
+#define NR_CALLS	9
 
 /* A ring with a producer and a consumer a; b and c are free. */
 FIXTURE(abi) {
@@ -67,6 +68,10 @@ static void fill_calls(struct call *calls, int ring, int producer)
 		  sizeof(struct disruptor_info), true, {} },
 		{ "STATS", DISRUPTOR_IOC_STATS, ring,
 		  sizeof(struct disruptor_stats), true, {} },
+		/* There is room for one: it answers at once. */
+		{ "WAIT", DISRUPTOR_IOC_WAIT, producer,
+		  sizeof(struct disruptor_wait_args), true,
+		  { .wait = { .target = 1 } } },
 		{ "DETACH", DISRUPTOR_IOC_DETACH, producer,
 		  sizeof(struct disruptor_detach_args), false, {} },
 		{ "EVICT", DISRUPTOR_IOC_EVICT, ring,
@@ -255,8 +260,12 @@ TEST_F(abi, bad_addresses_are_refused)
 		CALL_REFUSED(EFAULT, call, NULL);
 		CALL_REFUSED(EFAULT, call, (void *)1);
 		CALL_REFUSED(EFAULT, call, self->page + page_bytes());
-		CALL_REFUSED(EFAULT, call, (void *)0xffff888000000000UL);
+		/* The kernel's, or in a 32-bit program nobody's. */
+		CALL_REFUSED(EFAULT, call, (void *)(~0UL << 12));
 		CALL_REFUSED(EFAULT, call, (void *)-8L);
+		if (sizeof(long) == 8)
+			CALL_REFUSED(EFAULT, call,
+				     (void *)(uintptr_t)0xffff888000000000ULL);
 	}
 }
 
@@ -282,8 +291,8 @@ TEST_F(abi, ioctls_on_another_kind_of_fd_are_not_known)
 	const struct { int fd; const char *ioctls; } kinds[] = {
 		{ device_fd(), "CREATE OPEN UNLINK" },
 		{ self->ring, "UNLINK ATTACH EVICT INFO STATS" },
-		{ self->producer, "DETACH INFO STATS" },
-		{ self->consumer, "DETACH INFO STATS" },
+		{ self->producer, "DETACH INFO STATS WAIT" },
+		{ self->consumer, "DETACH INFO STATS WAIT" },
 		{ open("/dev/null", O_RDWR | O_CLOEXEC), "" },
 	};
 	unsigned int i, kind;
@@ -305,24 +314,24 @@ TEST_F(abi, unknown_ioctls_are_not_known)
 {
 	const int fds[] = { device_fd(), self->ring, self->producer,
 			    self->consumer };
-	char args[256] = { [0] = 64 };
+	struct disruptor_info args = { .size = sizeof(args) };
 	unsigned int nr, i;
 
 	for (i = 0; i < 4; i++) {
-		for (nr = 8; nr < 256; nr++)
+		for (nr = 10; nr < 256; nr++)
 			EXPECT_EQ(-ENOTTY,
 				  ring_ioctl(fds[i], _IO(DISRUPTOR_IOC_TYPE, nr),
-					     args));
+					     &args));
 		/* The right number with a direction and a size, or in upper bits. */
-		for (nr = 0; nr < 8; nr++) {
+		for (nr = 0; nr < 10; nr++) {
 			unsigned long cmd = _IO(DISRUPTOR_IOC_TYPE, nr);
 
 			EXPECT_EQ(-ENOTTY, ring_ioctl(fds[i], cmd | 2UL << 30,
-						      args));
+						      &args));
 			EXPECT_EQ(-ENOTTY, ring_ioctl(fds[i], cmd | 64UL << 16,
-						      args));
+						      &args));
 			EXPECT_EQ(-ENOTTY, ring_ioctl(fds[i], cmd ^ 0x100,
-						      args));
+						      &args));
 		}
 	}
 	EXPECT_TRUE(snapshot_holds(&self->before, self->ring));
@@ -449,7 +458,7 @@ TEST_F(abi, detach_refuses_unknown_flags_and_an_end_by_a_consumer)
 
 /* EVICT of a but for one thing. */
 #define EVICT_REFUSED(err, change) do {					\
-	struct disruptor_evict_args args = self->calls[6].args.evict;	\
+	struct disruptor_evict_args args = self->calls[7].args.evict;	\
 									\
 	change;								\
 	REFUSED_AS(#change, err, self->ring, DISRUPTOR_IOC_EVICT, &args);	\

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rig: user=root,plain */
+/* rig: user=root,plain bits=32,64 */
 /*
  * CREATE and OPEN: what they refuse, with which errno, and that a refusal changes
  * nothing; and what the ring is that they give.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rig: user=root,plain */
+/* rig: user=root,plain bits=32,64 */
 /*
  * INFO and STATS: every field they answer, and what they refuse.
  */
