@@ -8,15 +8,19 @@
  *   registry.c    names, by network namespace
  *   ring.c        CREATE, OPEN, UNLINK
  *   memory.c      pages, and what limits them
- *   graph.c       the graph and the geometry, checked
  *   handle.c      the file descriptors of a ring
  *   role.c        ATTACH, DETACH, EVICT, and the death of a process
- *   membership.c  who waits for whom
  *   map.c         regions and permissions
  *   fence.c       full barriers on other people's processors
  *   wait.c        WAIT, WAKE
  *   poll.c        poll, epoll and io_uring
  *   stats.c       INFO, STATS, fdinfo
+ *
+ * And the core, of which the library's private rings are built, too (core.h):
+ *
+ *   graph.c       the graph and the geometry, checked
+ *   membership.c  who waits for whom
+ *   waiters.c     who must be woken when
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

@@ -8,7 +8,7 @@
  * spaces concerned may be running.  On x86 those are in mm_cpumask(), as the
  * kernel's own LDT and rdpmc updates have it; elsewhere, all are taken.
  */
-#include <linux/bitmap.h>
+#include <linux/bits.h>
 #include <linux/cpumask.h>
 #include <linux/preempt.h>
 #include <linux/smp.h>
@@ -19,7 +19,7 @@ static void full_barrier(void *unused)
 {
 	/*
 	 * Between whatever two accesses of the hot path it falls: see
-	 * membership.c for readers of masks, wait.c for publishers.
+	 * membership.c for readers of masks, waiters.c for publishers.
 	 */
 	smp_mb();
 }
@@ -37,15 +37,24 @@ out:
 	mutex_unlock(&holder->map_lock);
 }
 
+static void add_cpus_of_seat(struct disruptor_ring *ring, unsigned int seat,
+			     struct cpumask *cpus)
+{
+	struct disruptor_handle *holder = ring->seats[seat].holder;
+
+	if (holder)
+		add_cpus_of(holder, cpus);
+}
+
 /*
- * Under ring->lock.  When this returns, whoever holds one of @seats (a bitmap)
- * has passed a full barrier since the call, wherever it runs.
+ * Under ring->lock.  When this returns, whoever holds one of @seats has passed a
+ * full barrier since the call, wherever it runs.
  */
 void disruptor_fence_holders(struct disruptor_ring *ring,
-			     const unsigned long *seats)
+			     const struct disruptor_seat_set *seats)
 {
 	cpumask_var_t cpus;
-	unsigned int seat;
+	unsigned int i;
 
 	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL)) {
 		on_each_cpu(full_barrier, NULL, 1);
@@ -53,9 +62,11 @@ void disruptor_fence_holders(struct disruptor_ring *ring,
 	}
 	/* Before the masks are read: a thread that starts to run after that. */
 	smp_mb();
-	for_each_set_bit(seat, seats, DISRUPTOR_MAX_SEATS) {
-		if (ring->seats[seat].holder)
-			add_cpus_of(ring->seats[seat].holder, cpus);
+	if (seats->producers)
+		add_cpus_of_seat(ring, DISRUPTOR_SEAT_PRODUCERS, cpus);
+	for (i = 0; i < ring->core.nr_consumers; i++) {
+		if (seats->consumers & BIT_ULL(i))
+			add_cpus_of_seat(ring, DISRUPTOR_SEAT_CONSUMER(i), cpus);
 	}
 	preempt_disable();
 	smp_call_function_many(cpus, full_barrier, NULL, true);

@@ -2,27 +2,19 @@
 /*
  * The graph and the geometry of a ring.
  */
-#ifdef __KERNEL__
-#include <linux/errno.h>
-#include <linux/string.h>
-#else
-#include <errno.h>
-#include <string.h>
-#endif
-
-#include "graph.h"
+#include "core.h"
 
 /*
  * A ring's memory comes in whole pages and is mapped twice back to back, so it
  * holds at least as many slots as fill pages exactly; sequences are spread over
  * all of them, while @slots of them are in use at any time.
  */
-int disruptor_geometry_init(struct disruptor_geometry *geometry, __u32 slots,
-			    __u32 slot_size, unsigned long page_size)
+int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
+			    u32 slot_size, unsigned long page_size)
 {
 	/* The largest power of two that divides slot_size. */
 	unsigned long unit = slot_size & -slot_size;
-	__u64 memory_slots = slots;
+	u64 memory_slots = slots;
 
 	if (!slots || slots & (slots - 1) || slots > DISRUPTOR_MAX_SLOTS)
 		return -EINVAL;
@@ -67,7 +59,7 @@ static bool name_taken(const struct disruptor_consumer_config *consumers,
 int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 			     unsigned int nr)
 {
-	const __u32 known = DISRUPTOR_CONSUMER_OPTIONAL |
+	const u32 known = DISRUPTOR_CONSUMER_OPTIONAL |
 			    DISRUPTOR_CONSUMER_MODIFIES;
 	unsigned int i;
 
@@ -92,14 +84,14 @@ int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
  * place of one that is away, what that one would wait on.  Replacing the highest
  * first ends after one pass, for a consumer comes only after lower ones.
  */
-__u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
-			       __u64 present, unsigned int index)
+u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
+			     u64 present, unsigned int index)
 {
-	__u64 mask = consumers[index].after;
+	u64 mask = consumers[index].after;
 	unsigned int i;
 
 	for (i = index; i-- > 0;) {
-		__u64 bit = 1ULL << i;
+		u64 bit = 1ULL << i;
 
 		if (mask & bit & ~present)
 			mask = (mask & ~bit) | consumers[i].after;

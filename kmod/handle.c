@@ -133,7 +133,8 @@ static const struct file_operations role_fops = {
 };
 
 struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
-						u32 role, u32 access)
+						u32 role, unsigned int seat,
+						u32 access)
 {
 	struct disruptor_handle *handle;
 
@@ -143,6 +144,7 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 	kref_get(&ring->refs);
 	handle->ring = ring;
 	handle->role = role;
+	handle->seat = seat;
 	handle->access = access;
 	handle->pid = get_pid(task_tgid(current));
 	mutex_init(&handle->map_lock);

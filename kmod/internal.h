@@ -15,13 +15,12 @@
  *
  * Locks, outermost first:
  *
- *   ring->lock      membership: seats, @present, the control region.  No access
- *                   to user memory under it.
+ *   ring->lock      membership: seats and producers.  No access to user memory
+ *                   under it.
  *   mmap_lock       of whoever maps or faults; never takes ring->lock
  *   handle->map_lock  whether the handle may still be mapped, and by whom
- *   ring->wait_lock   who waits for what, and the words that tell publishers.
- *                     Masks change under it and ring->lock, so that either is
- *                     enough to read them
+ *   ring->wait_lock   the core: who waits for whom, and for what.  Masks change
+ *                     under it and ring->lock: either is enough to read them
  *
  * The registry's lock is taken alone.
  *
@@ -46,21 +45,11 @@
 
 #include <linux/disruptor.h>
 
-#include "graph.h"
+#include "core.h"
 
 struct disruptor_handle;
 struct disruptor_registry;
 struct io_uring_cmd;
-
-/*
- * Whether the holder of a seat fences between publishing and looking for
- * sleepers.  COMING: it has been told to, but may not have noticed yet.
- */
-enum disruptor_fencing {
-	DISRUPTOR_FENCING_OFF,
-	DISRUPTOR_FENCING_COMING,
-	DISRUPTOR_FENCING_ON,
-};
 
 /**
  * struct disruptor_seat - a place in the graph; outlives those who hold it
@@ -69,14 +58,10 @@ enum disruptor_fencing {
  * @detaches: likewise
  * @losses: likewise
  * @evictions: likewise
- * @fencing: see above
- * @near_sleeps: how many sleeps in a row had few events before them
- * @slept_at: its counter at the last sleep
- * @sleeps: see struct disruptor_seat_stats
+ * @sleeps: likewise
  * @wakes: likewise
- * @interrupts: likewise
  *
- * Under ring->lock, from @fencing on under ring->wait_lock.
+ * Under ring->lock; @sleeps and @wakes under ring->wait_lock.
  */
 struct disruptor_seat {
 	struct disruptor_handle *holder;
@@ -84,31 +69,8 @@ struct disruptor_seat {
 	u64 detaches;
 	u64 losses;
 	u64 evictions;
-
-	enum disruptor_fencing fencing;
-	unsigned int near_sleeps;
-	u64 slept_at;
 	u64 sleeps;
 	u64 wakes;
-	u64 interrupts;
-};
-
-/**
- * struct disruptor_waiter - somebody who wants to know when a barrier gets there
- * @node: in ring->waiters while armed; else empty
- * @handle: whose barrier
- * @target: what it must reach
- * @task: who sleeps; NULL: the handle's poll queue
- * @fired: the wake is on its way
- *
- * Under ring->wait_lock; @fired is also read without.
- */
-struct disruptor_waiter {
-	struct list_head node;
-	struct disruptor_handle *handle;
-	u64 target;
-	struct task_struct *task;
-	bool fired;
 };
 
 /**
@@ -135,10 +97,7 @@ struct disruptor_ring {
 	/* Constant. */
 	u64 id;				/* for traces and fdinfo */
 	u32 flags;
-	struct disruptor_geometry geometry;
 	struct disruptor_memory memory;
-	struct disruptor_consumer_config *consumers;
-	unsigned int nr_consumers;
 	char name[DISRUPTOR_RING_NAME_LEN];
 	umode_t mode;
 	kuid_t uid;
@@ -149,14 +108,13 @@ struct disruptor_ring {
 	struct list_head registry_node;	/* empty when it has no name (any more) */
 
 	struct mutex lock;		/* membership: all below */
-	u64 present;			/* consumers that the others wait for */
 	unsigned int producers;		/* attached */
 	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS];
 	u64 changes;			/* how often a role came or went */
 	wait_queue_head_t watchers;	/* ring fds that poll for changes */
 
-	spinlock_t wait_lock;
-	struct list_head waiters;
+	spinlock_t wait_lock;		/* the core, and the waits of handles */
+	struct disruptor_core core;	/* its masks change under both locks */
 };
 
 /**
@@ -175,6 +133,7 @@ struct disruptor_ring {
  * @poll_queue: who polls this role
  * @poll_waiter: on their behalf
  * @waits: how many waits are under way; under ring->wait_lock
+ * @halted: the next wait to find it is to end
  * @seen_changes: of a ring fd: ring->changes at its last STATS
  */
 struct disruptor_handle {
@@ -193,16 +152,9 @@ struct disruptor_handle {
 	wait_queue_head_t poll_queue;
 	struct disruptor_waiter poll_waiter;
 	unsigned int waits;
+	unsigned int halted;
 	u64 seen_changes;
 };
-
-/* Where a seat's counter is; user space writes it. */
-static inline u64 *disruptor_counter(const struct disruptor_ring *ring,
-				     unsigned int seat)
-{
-	return ring->memory.sequences + seat * PAGE_SIZE +
-	       DISRUPTOR_COUNTER_OFFSET(seat);
-}
 
 /* args.c: structs that carry their size */
 int disruptor_args_get(void *args, size_t ksize, const void __user *from);
@@ -239,16 +191,10 @@ void disruptor_memory_init(void);
 
 /* handle.c: the file descriptors of a ring */
 struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
-						u32 role, u32 access);
+						u32 role, unsigned int seat,
+						u32 access);
 void disruptor_handle_free(struct disruptor_handle *handle);
 struct file *disruptor_handle_file(struct disruptor_handle *handle);
-
-/* membership.c: who waits for whom */
-u64 disruptor_barrier(const struct disruptor_ring *ring, unsigned int seat);
-void disruptor_membership_init(struct disruptor_ring *ring);
-void disruptor_membership_join(struct disruptor_ring *ring, unsigned int seat);
-void disruptor_membership_leave(struct disruptor_ring *ring, unsigned int seat);
-void disruptor_membership_resume(struct disruptor_ring *ring, unsigned int seat);
 
 /* role.c: attach, detach, evict */
 long disruptor_role_attach(struct disruptor_handle *ring_handle,
@@ -281,7 +227,7 @@ void disruptor_poll_arm(struct disruptor_handle *handle, u64 target);
 
 /* fence.c: full barriers on other people's processors */
 void disruptor_fence_holders(struct disruptor_ring *ring,
-			     const unsigned long *seats);
+			     const struct disruptor_seat_set *seats);
 
 /* stats.c: what can be seen */
 long disruptor_info(struct disruptor_handle *handle,

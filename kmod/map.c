@@ -36,11 +36,11 @@ static pgoff_t region_pages(const struct disruptor_ring *ring,
 	case DISRUPTOR_REGION_CONTROL:
 		return PFN_UP(sizeof(struct disruptor_control));
 	case DISRUPTOR_REGION_SEQUENCES:
-		return 1 + ring->nr_consumers;
+		return 1 + ring->core.nr_consumers;
 	case DISRUPTOR_REGION_OWN:
 		return 1;
 	case DISRUPTOR_REGION_EVENTS:
-		return 2 * (ring->geometry.events_bytes >> PAGE_SHIFT);
+		return 2 * (ring->core.geometry.events_bytes >> PAGE_SHIFT);
 	}
 	return 0;
 }
@@ -54,14 +54,14 @@ static void *region_address(const struct disruptor_handle *handle,
 
 	switch (region_of(pgoff)) {
 	case DISRUPTOR_REGION_CONTROL:
-		return (void *)ring->memory.control + offset;
+		return (void *)ring->core.control + offset;
 	case DISRUPTOR_REGION_SEQUENCES:
-		return ring->memory.sequences + offset;
+		return ring->core.sequences + offset;
 	case DISRUPTOR_REGION_OWN:
-		return ring->memory.sequences + handle->seat * PAGE_SIZE;
+		return ring->core.sequences + handle->seat * PAGE_SIZE;
 	}
-	if (offset >= ring->geometry.events_bytes)
-		offset -= ring->geometry.events_bytes;
+	if (offset >= ring->core.geometry.events_bytes)
+		offset -= ring->core.geometry.events_bytes;
 	return ring->memory.events + offset;
 }
 
@@ -73,7 +73,7 @@ static enum rights events_rights(const struct disruptor_handle *handle)
 		return READ_WRITE;
 	if (handle->role == DISRUPTOR_ROLE_NONE)
 		return READ_ONLY;
-	consumer = &handle->ring->consumers[handle->seat -
+	consumer = &handle->ring->core.consumers[handle->seat -
 					    DISRUPTOR_SEAT_CONSUMER(0)];
 	return consumer->flags & DISRUPTOR_CONSUMER_MODIFIES ?
 		READ_WRITE : READ_ONLY;

@@ -1,15 +1,15 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Who waits for whom.  Everything here runs under ring->lock, but the readers of
- * the masks are in user space and take no lock: they use a mask under the
+ * Who waits for whom.  Everything here runs under the owner's lock, but the
+ * readers of the masks are on the hot path and take none: they use a mask under the
  * membership epoch (__disruptor_lowest() in the library's header).
  *
  * Joining.  The joiner is put into the masks, the epoch is advanced, every CPU
- * that may run a participant passes a full barrier, and only then is the joiner's start read.  A reader
- * that has used an old mask and found the epoch unmoved at its second look
- * finished its reads before the barrier, so its result is no higher than the
- * start: no producer laps the joiner, and nobody downstream runs past it.
- * selftests/models/join.pml checks this, and that each step is needed.
+ * that may run a participant passes a full barrier, and only then is the joiner's
+ * start read.  A reader that has used an old mask and found the epoch unmoved at
+ * its second look finished its reads before the barrier, so its result is no
+ * higher than the start: no producer laps the joiner, and nobody downstream runs
+ * past it.  selftests/models/join.pml checks this, and that each step is needed.
  *
  * A joiner starts at its barrier: the cursor, or the lowest of the consumers it
  * comes after.  So nobody is ever ahead of what it comes after, and what waits
@@ -19,120 +19,143 @@
  * in line: a consumer that writes nonsense to its own counter harms itself and
  * those after it, but cannot have the producers overrun those before it.
  */
-#include <linux/bitmap.h>
-#include <linux/bits.h>
+#include "core.h"
 
-#include "internal.h"
-
-static u64 consumer_bit(unsigned int seat)
-{
-	return BIT_ULL(seat - DISRUPTOR_SEAT_CONSUMER(0));
-}
-
-static u64 waits_on(const struct disruptor_ring *ring, unsigned int seat)
+static u64 waits_on(const struct disruptor_core *core, unsigned int seat)
 {
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		return ring->present;
-	return disruptor_graph_waits_on(ring->consumers, ring->present,
+		return core->present;
+	return disruptor_graph_waits_on(core->consumers, core->present,
 					seat - DISRUPTOR_SEAT_CONSUMER(0));
 }
 
-static u64 load_counter(const struct disruptor_ring *ring, unsigned int seat)
+static u64 load_counter(const struct disruptor_core *core, unsigned int seat)
 {
 	/* Matches the release of whoever owns the counter. */
-	return smp_load_acquire(disruptor_counter(ring, seat));
+	return smp_load_acquire(disruptor_counter(core, seat));
 }
 
-static void store_counter(const struct disruptor_ring *ring, unsigned int seat,
+static void store_counter(const struct disruptor_core *core, unsigned int seat,
 			  u64 sequence)
 {
 	/* Matches B in __disruptor_lowest(). */
-	smp_store_release(disruptor_counter(ring, seat), sequence);
+	smp_store_release(disruptor_counter(core, seat), sequence);
 }
 
 /*
- * Under ring->lock or ring->wait_lock, or where being a moment late is no harm.
  * The lowest sequence that a seat waits on, at most the cursor whatever the
- * counters say: user space writes them.
+ * counters say: others write them.
  */
-u64 disruptor_barrier(const struct disruptor_ring *ring, unsigned int seat)
+u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
 {
-	u64 mask = READ_ONCE(ring->memory.control->seat[seat].waits_on);
-	u64 lowest = load_counter(ring, DISRUPTOR_SEAT_PRODUCERS);
+	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
+	u64 lowest = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+	u64 sequence;
 	unsigned int i;
 
-	for (i = 0; i < ring->nr_consumers; i++) {
-		if (mask & BIT_ULL(i))
-			lowest = min(lowest,
-				     load_counter(ring,
-						  DISRUPTOR_SEAT_CONSUMER(i)));
+	for (i = 0; i < core->nr_consumers; i++) {
+		if (!(mask & 1ULL << i))
+			continue;
+		sequence = load_counter(core, DISRUPTOR_SEAT_CONSUMER(i));
+		lowest = min(lowest, sequence);
 	}
 	return lowest;
 }
 
-static void publish_masks(struct disruptor_ring *ring)
+static void set_present(struct disruptor_core *core, u64 present)
 {
-	struct disruptor_control *control = ring->memory.control;
+	struct disruptor_control *control = core->control;
 	unsigned int seat;
 
-	spin_lock(&ring->wait_lock);
-	for (seat = 0; seat <= ring->nr_consumers; seat++)
-		WRITE_ONCE(control->seat[seat].waits_on, waits_on(ring, seat));
-	spin_unlock(&ring->wait_lock);
+	core->present = present;
+	/*
+	 * A mask is released, too: who finds a consumer gone may write where that
+	 * one was reading, without having seen the epoch.
+	 */
+	for (seat = 0; seat <= core->nr_consumers; seat++)
+		smp_store_release(&control->seat[seat].waits_on,
+				  waits_on(core, seat));
 	/* Matches A in __disruptor_lowest(). */
 	smp_store_release(&control->epoch, control->epoch + 1);
 }
 
-/* Between a reader's last sequence and its second look at the epoch. */
-static void fence_everybody(struct disruptor_ring *ring)
+/* A new ring: the required consumers are waited for from the first event on. */
+void disruptor_core_init(struct disruptor_core *core)
 {
-	DECLARE_BITMAP(all, DISRUPTOR_MAX_SEATS);
-
-	bitmap_fill(all, DISRUPTOR_MAX_SEATS);
-	disruptor_fence_holders(ring, all);
-}
-
-void disruptor_membership_init(struct disruptor_ring *ring)
-{
+	struct disruptor_control *control = core->control;
+	u64 present = 0;
 	unsigned int i;
 
-	for (i = 0; i < ring->nr_consumers; i++) {
-		if (!(ring->consumers[i].flags & DISRUPTOR_CONSUMER_OPTIONAL))
-			ring->present |= BIT_ULL(i);
+	control->layout = DISRUPTOR_LAYOUT_VERSION;
+	control->slot_size = core->geometry.slot_size;
+	control->slots = core->geometry.slots;
+	control->index_mask = core->geometry.index_mask;
+	control->nr_consumers = core->nr_consumers;
+	for (i = 0; i < DISRUPTOR_MAX_SEATS; i++) {
+		control->seat[i].look_at = DISRUPTOR_NOBODY_SLEEPS;
+		control->seat[i].wake_at = DISRUPTOR_NOBODY_SLEEPS;
 	}
-	publish_masks(ring);
+	for (i = 0; i < core->nr_consumers; i++) {
+		if (!disruptor_is_optional(core, DISRUPTOR_SEAT_CONSUMER(i)))
+			present |= 1ULL << i;
+	}
+	set_present(core, present);
 }
 
 /* Until its start is known, the joiner's counter holds everybody back. */
-void disruptor_membership_join(struct disruptor_ring *ring, unsigned int seat)
+void disruptor_join_begin(struct disruptor_core *core, unsigned int seat)
 {
-	store_counter(ring, seat, disruptor_barrier(ring, seat));
-	ring->present |= consumer_bit(seat);
-	publish_masks(ring);
-	fence_everybody(ring);
-	store_counter(ring, seat, disruptor_barrier(ring, seat));
+	store_counter(core, seat, disruptor_barrier(core, seat));
+	set_present(core, core->present | disruptor_consumer_bit(seat));
 }
 
-/*
- * Whoever still uses the old mask waits for a counter that does not move: it
- * finds the new epoch at its next look.
- */
-void disruptor_membership_leave(struct disruptor_ring *ring, unsigned int seat)
+/* After the barrier on every CPU that may run a participant. */
+void disruptor_join_finish(struct disruptor_core *core, unsigned int seat)
 {
-	ring->present &= ~consumer_bit(seat);
-	publish_masks(ring);
+	store_counter(core, seat, disruptor_barrier(core, seat));
 }
 
 /*
  * A consumer that the others have waited for goes on where the last holder
  * stopped, but for what no consumer can have reached by playing fair.
  */
-void disruptor_membership_resume(struct disruptor_ring *ring, unsigned int seat)
+void disruptor_resume(struct disruptor_core *core, unsigned int seat)
 {
-	u64 cursor = load_counter(ring, DISRUPTOR_SEAT_PRODUCERS);
-	u64 oldest = cursor - min_t(u64, cursor, ring->geometry.slots);
-	u64 barrier = disruptor_barrier(ring, seat);
-	u64 sequence = load_counter(ring, seat);
+	u64 cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+	u64 slots = core->geometry.slots;
+	u64 oldest = cursor - min(cursor, slots);
+	u64 barrier = disruptor_barrier(core, seat);
+	u64 sequence = load_counter(core, seat);
 
-	store_counter(ring, seat, min(max(sequence, oldest), barrier));
+	sequence = max(sequence, oldest);
+	store_counter(core, seat, min(sequence, barrier));
+}
+
+/*
+ * Whoever still uses the old mask waits for a counter that does not move: it
+ * finds the new epoch at its next look.
+ */
+void disruptor_leave(struct disruptor_core *core, unsigned int seat)
+{
+	set_present(core, core->present & ~disruptor_consumer_bit(seat));
+}
+
+void disruptor_set_producers(struct disruptor_core *core,
+			     unsigned int producers, bool ended)
+{
+	struct disruptor_control *control = core->control;
+
+	WRITE_ONCE(control->producers, producers);
+	/*
+	 * The end of the stream is seen after the last event: matches the acquire
+	 * of a consumer that has found nothing, and looks once more after it.
+	 */
+	smp_store_release(&control->state, ended ? DISRUPTOR_STATE_ENDED : 0);
+}
+
+/* Ask before reading the cursor. */
+bool disruptor_stream_ended(const struct disruptor_core *core)
+{
+	/* Matches the release in disruptor_set_producers(). */
+	return smp_load_acquire(&core->control->state) & DISRUPTOR_STATE_ENDED;
 }

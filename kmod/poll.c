@@ -12,11 +12,11 @@ static __poll_t consumer_events(const struct disruptor_handle *handle,
 				bool ended, u64 barrier)
 {
 	const struct disruptor_ring *ring = handle->ring;
-	u64 own = READ_ONCE(*disruptor_counter(ring, handle->seat));
+	u64 own = READ_ONCE(*disruptor_counter(&ring->core, handle->seat));
 
 	if (barrier > own)
 		return EPOLLIN | EPOLLRDNORM;
-	if (ended && own >= READ_ONCE(*disruptor_counter(ring,
+	if (ended && own >= READ_ONCE(*disruptor_counter(&ring->core,
 						DISRUPTOR_SEAT_PRODUCERS)))
 		return EPOLLHUP;
 	return 0;
@@ -26,21 +26,19 @@ static __poll_t producer_events(const struct disruptor_handle *handle,
 				u64 gate)
 {
 	const struct disruptor_ring *ring = handle->ring;
-	u64 cursor = READ_ONCE(*disruptor_counter(ring, handle->seat));
+	u64 cursor = READ_ONCE(*disruptor_counter(&ring->core, handle->seat));
 
-	return gate + ring->geometry.slots > cursor ? EPOLLOUT | EPOLLWRNORM : 0;
+	return gate + ring->core.geometry.slots > cursor ? EPOLLOUT | EPOLLWRNORM : 0;
 }
 
 static __poll_t role_events(const struct disruptor_handle *handle, u64 *barrier)
 {
 	const struct disruptor_ring *ring = handle->ring;
-	/* Before the cursor is read: see set_ended(). */
-	bool ended = smp_load_acquire(&ring->memory.control->state) &
-		     DISRUPTOR_STATE_ENDED;
+	bool ended = disruptor_stream_ended(&ring->core);
 
 	if (READ_ONCE(handle->revoked))
 		return EPOLLERR;
-	*barrier = disruptor_barrier(ring, handle->seat);
+	*barrier = disruptor_barrier(&ring->core, handle->seat);
 	return handle->role == DISRUPTOR_ROLE_PRODUCER ?
 		producer_events(handle, *barrier) :
 		consumer_events(handle, ended, *barrier);
@@ -78,7 +76,7 @@ __poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt)
 	mutex_lock(&ring->lock);
 	if (ring->changes != handle->seen_changes)
 		events |= EPOLLPRI;
-	if (ring->memory.control->state & DISRUPTOR_STATE_ENDED)
+	if (ring->core.control->state & DISRUPTOR_STATE_ENDED)
 		events |= EPOLLHUP;
 	mutex_unlock(&ring->lock);
 	return events;

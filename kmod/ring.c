@@ -26,7 +26,7 @@ static void ring_free(struct kref *refs)
 	trace_disruptor_destroy(ring);
 	disruptor_memory_free(&ring->memory);
 	put_user_ns(ring->user_ns);
-	kfree(ring->consumers);
+	kfree(ring->core.consumers);
 	kfree(ring);
 }
 
@@ -61,7 +61,7 @@ const char *disruptor_seat_name(const struct disruptor_ring *ring,
 {
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
 		return "";
-	return ring->consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].name;
+	return ring->core.consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].name;
 }
 
 /* Install an fd for @ring, which keeps the caller's reference. */
@@ -74,7 +74,7 @@ static long ring_fd(struct disruptor_ring *ring, u32 access)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	handle = disruptor_handle_alloc(ring, DISRUPTOR_ROLE_NONE, access);
+	handle = disruptor_handle_alloc(ring, DISRUPTOR_ROLE_NONE, 0, access);
 	if (!handle) {
 		put_unused_fd(fd);
 		return -ENOMEM;
@@ -124,22 +124,6 @@ get_graph(const struct disruptor_create_args *args)
 	return consumers;
 }
 
-static void init_control(struct disruptor_ring *ring)
-{
-	struct disruptor_control *control = ring->memory.control;
-	unsigned int seat;
-
-	control->layout = DISRUPTOR_LAYOUT_VERSION;
-	control->slot_size = ring->geometry.slot_size;
-	control->slots = ring->geometry.slots;
-	control->index_mask = ring->geometry.index_mask;
-	control->nr_consumers = ring->nr_consumers;
-	for (seat = 0; seat < DISRUPTOR_MAX_SEATS; seat++) {
-		control->seat[seat].look_at = DISRUPTOR_NOBODY_SLEEPS;
-		control->seat[seat].wake_at = DISRUPTOR_NOBODY_SLEEPS;
-	}
-}
-
 /* Takes @consumers over, whether it fails or not. */
 static struct disruptor_ring *
 ring_alloc(const struct disruptor_create_args *args,
@@ -162,20 +146,23 @@ ring_alloc(const struct disruptor_create_args *args,
 	kref_init(&ring->refs);
 	mutex_init(&ring->lock);
 	spin_lock_init(&ring->wait_lock);
-	INIT_LIST_HEAD(&ring->waiters);
 	init_waitqueue_head(&ring->watchers);
 	INIT_LIST_HEAD(&ring->registry_node);
 	ring->id = atomic64_inc_return(&last_id);
 	ring->flags = args->flags;
-	ring->geometry = *geometry;
-	ring->consumers = consumers;
-	ring->nr_consumers = args->nr_consumers;
 	strscpy(ring->name, args->name, sizeof(ring->name));
 	ring->mode = args->mode & ~current_umask();
 	current_fsuid_fsgid(&ring->uid, &ring->gid);
 	ring->user_ns = get_user_ns(current_user_ns());
-	init_control(ring);
-	disruptor_membership_init(ring);
+	ring->core = (struct disruptor_core){
+		.geometry = *geometry,
+		.consumers = consumers,
+		.nr_consumers = args->nr_consumers,
+		.page_size = PAGE_SIZE,
+		.control = ring->memory.control,
+		.sequences = ring->memory.sequences,
+	};
+	disruptor_core_init(&ring->core);
 	return ring;
 
 no_memory:

@@ -2,7 +2,6 @@
 /*
  * Roles: how a seat of the graph is taken, given back, lost and taken away.
  */
-#include <linux/bits.h>
 #include <linux/file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -22,42 +21,16 @@ static int find_seat(const struct disruptor_ring *ring, u32 role,
 		return -EINVAL;
 	if (!disruptor_name_valid(name, DISRUPTOR_CONSUMER_NAME_LEN))
 		return -EINVAL;
-	for (i = 0; i < ring->nr_consumers; i++) {
-		if (!strcmp(ring->consumers[i].name, name))
+	for (i = 0; i < ring->core.nr_consumers; i++) {
+		if (!strcmp(ring->core.consumers[i].name, name))
 			return DISRUPTOR_SEAT_CONSUMER(i);
 	}
 	return -ENOENT;
 }
 
-static bool is_present(const struct disruptor_ring *ring, unsigned int seat)
-{
-	return ring->present & BIT_ULL(seat - DISRUPTOR_SEAT_CONSUMER(0));
-}
-
-static bool is_optional(const struct disruptor_ring *ring, unsigned int seat)
-{
-	return ring->consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].flags &
-	       DISRUPTOR_CONSUMER_OPTIONAL;
-}
-
-static void set_ended(struct disruptor_ring *ring, bool ended)
-{
-	struct disruptor_control *control = ring->memory.control;
-
-	WRITE_ONCE(control->producers, ring->producers);
-	/*
-	 * The end of the stream is seen after the last event: the release pairs
-	 * with the acquire of a consumer that has found nothing, and looks once
-	 * more after it.
-	 */
-	smp_store_release(&control->state,
-			  ended ? DISRUPTOR_STATE_ENDED : 0);
-}
-
 static void producer_arrives(struct disruptor_ring *ring)
 {
-	ring->producers++;
-	set_ended(ring, false);
+	disruptor_set_producers(&ring->core, ++ring->producers, false);
 }
 
 static void producer_leaves(struct disruptor_ring *ring, bool end)
@@ -65,7 +38,8 @@ static void producer_leaves(struct disruptor_ring *ring, bool end)
 	bool outlives = ring->flags & DISRUPTOR_RING_OUTLIVES;
 
 	ring->producers--;
-	set_ended(ring, !ring->producers && (end || !outlives));
+	disruptor_set_producers(&ring->core, ring->producers,
+				!ring->producers && (end || !outlives));
 }
 
 /* Under ring->lock.  Tell those who wait for it, or watch. */
@@ -74,6 +48,33 @@ static void membership_changed(struct disruptor_ring *ring)
 	ring->changes++;
 	disruptor_wait_kick(ring);
 	wake_up_all(&ring->watchers);
+}
+
+/* Under ring->lock, the masks under ring->wait_lock, too: see membership.c. */
+static void consumer_arrives(struct disruptor_ring *ring, unsigned int seat)
+{
+	static const struct disruptor_seat_set all = {
+		.consumers = ~0ULL,
+		.producers = true,
+	};
+	bool joins = !disruptor_is_present(&ring->core, seat);
+
+	if (!joins) {
+		disruptor_resume(&ring->core, seat);
+		return;
+	}
+	spin_lock(&ring->wait_lock);
+	disruptor_join_begin(&ring->core, seat);
+	spin_unlock(&ring->wait_lock);
+	disruptor_fence_holders(ring, &all);
+	disruptor_join_finish(&ring->core, seat);
+}
+
+static void consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
+{
+	spin_lock(&ring->wait_lock);
+	disruptor_leave(&ring->core, seat);
+	spin_unlock(&ring->wait_lock);
 }
 
 /* Under ring->lock.  @sequence: where the role goes on. */
@@ -89,13 +90,11 @@ static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
 		producer_arrives(ring);
-	else if (is_present(ring, seat))
-		disruptor_membership_resume(ring, seat);
 	else
-		disruptor_membership_join(ring, seat);
+		consumer_arrives(ring, seat);
 	membership_changed(ring);
 
-	*sequence = READ_ONCE(*disruptor_counter(ring, seat));
+	*sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
 	trace_disruptor_attach(ring, seat, *sequence);
 	return 0;
 }
@@ -114,8 +113,8 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
 		producer_leaves(ring, end);
-	else if (is_optional(ring, seat) && is_present(ring, seat))
-		disruptor_membership_leave(ring, seat);
+	else if (disruptor_is_optional(&ring->core, seat))
+		consumer_leaves(ring, seat);
 	membership_changed(ring);
 }
 
@@ -153,12 +152,11 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	handle = disruptor_handle_alloc(ring, args.role, 0);
+	handle = disruptor_handle_alloc(ring, args.role, seat, 0);
 	if (!handle) {
 		err = -ENOMEM;
 		goto no_handle;
 	}
-	handle->seat = seat;
 	file = disruptor_handle_file(handle);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
@@ -236,14 +234,14 @@ static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
 	struct disruptor_handle *holder = ring->seats[seat].holder;
 	bool ungate = flags & DISRUPTOR_EVICT_UNGATE;
 
-	if (!holder && !(ungate && is_present(ring, seat)))
+	if (!holder && !(ungate && disruptor_is_present(&ring->core, seat)))
 		return -ESRCH;
 	if (holder) {
 		free_seat(holder, false);
 		ring->seats[seat].evictions++;
 	}
-	if (ungate && is_present(ring, seat)) {
-		disruptor_membership_leave(ring, seat);
+	if (ungate && disruptor_is_present(&ring->core, seat)) {
+		consumer_leaves(ring, seat);
 		membership_changed(ring);
 	}
 	trace_disruptor_evict(ring, seat, ungate ? DISRUPTOR_LEFT_UNGATED :

@@ -2,7 +2,6 @@
 /*
  * What can be seen of a ring: INFO, STATS and fdinfo.
  */
-#include <linux/bits.h>
 #include <linux/cred.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
@@ -22,11 +21,11 @@ static void fill_info(struct disruptor_info *info,
 	const struct disruptor_ring *ring = handle->ring;
 
 	info->flags = ring->flags;
-	info->slots = ring->geometry.slots;
-	info->slot_size = ring->geometry.slot_size;
-	info->index_mask = ring->geometry.index_mask;
-	info->events_bytes = ring->geometry.events_bytes;
-	info->nr_consumers = ring->nr_consumers;
+	info->slots = ring->core.geometry.slots;
+	info->slot_size = ring->core.geometry.slot_size;
+	info->index_mask = ring->core.geometry.index_mask;
+	info->events_bytes = ring->core.geometry.events_bytes;
+	info->nr_consumers = ring->core.nr_consumers;
 	info->role = handle->role;
 	info->index = handle_index(handle);
 	info->access = handle->access;
@@ -52,13 +51,13 @@ long disruptor_info(struct disruptor_handle *handle,
 	if (READ_ONCE(handle->revoked))
 		return -ESTALE;
 	room = info.nr_consumers;
-	if (room && room < ring->nr_consumers)
+	if (room && room < ring->core.nr_consumers)
 		return -ENOSPC;
 
 	fill_info(&info, handle);
 	err = disruptor_array_put(info.consumers, info.consumer_size,
-				  ring->consumers, sizeof(*ring->consumers),
-				  room ? ring->nr_consumers : 0);
+				  ring->core.consumers, sizeof(*ring->core.consumers),
+				  room ? ring->core.nr_consumers : 0);
 	return err ?: disruptor_args_put(uargs, &info, sizeof(info));
 }
 
@@ -68,14 +67,14 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 {
 	const struct disruptor_seat *from = &ring->seats[seat];
 
-	stats->sequence = READ_ONCE(*disruptor_counter(ring, seat));
-	stats->waits_on = ring->memory.control->seat[seat].waits_on;
+	stats->sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
+	stats->waits_on = ring->core.control->seat[seat].waits_on;
 	if (from->holder) {
 		stats->flags |= DISRUPTOR_SEAT_HELD;
 		stats->pid = pid_vnr(from->holder->pid);
 	}
 	if (seat != DISRUPTOR_SEAT_PRODUCERS &&
-	    ring->present & BIT_ULL(seat - DISRUPTOR_SEAT_CONSUMER(0)))
+	    disruptor_is_present(&ring->core, seat))
 		stats->flags |= DISRUPTOR_SEAT_GATING;
 	stats->attaches = from->attaches;
 	stats->detaches = from->detaches;
@@ -83,7 +82,7 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 	stats->evictions = from->evictions;
 	stats->sleeps = READ_ONCE(from->sleeps);
 	stats->wakes = READ_ONCE(from->wakes);
-	stats->interrupts = READ_ONCE(from->interrupts);
+	stats->interrupts = READ_ONCE(ring->core.fencing[seat].interrupts);
 }
 
 static void fill_stats(struct disruptor_stats *stats,
@@ -94,9 +93,9 @@ static void fill_stats(struct disruptor_stats *stats,
 	unsigned int seat;
 
 	mutex_lock(&ring->lock);
-	stats->state = ring->memory.control->state;
-	stats->epoch = ring->memory.control->epoch;
-	for (seat = 0; seat <= ring->nr_consumers; seat++)
+	stats->state = ring->core.control->state;
+	stats->epoch = ring->core.control->epoch;
+	for (seat = 0; seat <= ring->core.nr_consumers; seat++)
 		fill_seat(&seats[seat], ring, seat);
 	handle->seen_changes = ring->changes;
 	mutex_unlock(&ring->lock);
@@ -107,7 +106,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 		     struct disruptor_stats __user *uargs)
 {
 	struct disruptor_ring *ring = handle->ring;
-	unsigned int nr = 1 + ring->nr_consumers;
+	unsigned int nr = 1 + ring->core.nr_consumers;
 	struct disruptor_seat_stats *seats;
 	struct disruptor_stats stats;
 	unsigned int room;
@@ -152,17 +151,17 @@ void disruptor_show_fdinfo(struct seq_file *m, struct file *file)
 
 	seq_printf(m, "disruptor-ring:\t%llu\n", ring->id);
 	seq_printf(m, "disruptor-name:\t%s\n", ring->name);
-	seq_printf(m, "disruptor-slots:\t%u\n", ring->geometry.slots);
-	seq_printf(m, "disruptor-slot-size:\t%u\n", ring->geometry.slot_size);
+	seq_printf(m, "disruptor-slots:\t%u\n", ring->core.geometry.slots);
+	seq_printf(m, "disruptor-slot-size:\t%u\n", ring->core.geometry.slot_size);
 	seq_printf(m, "disruptor-role:\t%s\n", role_name(handle->role));
 	if (handle->role == DISRUPTOR_ROLE_CONSUMER)
 		seq_printf(m, "disruptor-consumer:\t%s\n",
 			   disruptor_seat_name(ring, seat));
 	seq_printf(m, "disruptor-cursor:\t%llu\n",
-		   READ_ONCE(*disruptor_counter(ring, DISRUPTOR_SEAT_PRODUCERS)));
+		   READ_ONCE(*disruptor_counter(&ring->core, DISRUPTOR_SEAT_PRODUCERS)));
 	if (handle->role != DISRUPTOR_ROLE_NONE) {
 		seq_printf(m, "disruptor-sequence:\t%llu\n",
-			   READ_ONCE(*disruptor_counter(ring, seat)));
+			   READ_ONCE(*disruptor_counter(&ring->core, seat)));
 		seq_printf(m, "disruptor-stale:\t%d\n",
 			   READ_ONCE(handle->revoked));
 	}

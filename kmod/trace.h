@@ -31,9 +31,9 @@ TRACE_EVENT(disruptor_create,
 	),
 	TP_fast_assign(
 		__entry->ring = ring->id;
-		__entry->slots = ring->geometry.slots;
-		__entry->slot_size = ring->geometry.slot_size;
-		__entry->consumers = ring->nr_consumers;
+		__entry->slots = ring->core.geometry.slots;
+		__entry->slot_size = ring->core.geometry.slot_size;
+		__entry->consumers = ring->core.nr_consumers;
 		memcpy(__entry->name, ring->name, DISRUPTOR_RING_NAME_LEN);
 	),
 	TP_printk("ring=%llu slots=%u slot_size=%u consumers=%u name=%s",
@@ -50,7 +50,7 @@ TRACE_EVENT(disruptor_destroy,
 	),
 	TP_fast_assign(
 		__entry->ring = ring->id;
-		__entry->cursor = READ_ONCE(*disruptor_counter(ring,
+		__entry->cursor = READ_ONCE(*disruptor_counter(&ring->core,
 						DISRUPTOR_SEAT_PRODUCERS));
 	),
 	TP_printk("ring=%llu cursor=%llu", __entry->ring, __entry->cursor)
@@ -89,7 +89,7 @@ DECLARE_EVENT_CLASS(disruptor_leave,
 	),
 	TP_fast_assign(
 		__entry->ring = ring->id;
-		__entry->sequence = READ_ONCE(*disruptor_counter(ring, seat));
+		__entry->sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
 		__entry->seat = seat;
 		__entry->how = how;
 		strscpy(__entry->name, disruptor_seat_name(ring, seat),

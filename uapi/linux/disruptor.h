@@ -388,6 +388,7 @@ struct disruptor_wait_args {
  *   ENODATA    consumer: the stream ends before @target, and it has all of it
  *   EINTR      a signal (a handler with SA_RESTART has the wait go on)
  *   ESTALE     the role was detached or evicted, before or meanwhile
+ *   ECANCELED  DISRUPTOR_WAKE_HALT
  *   EBUSY      DISRUPTOR_MAX_WAITS waits on this fd are under way
  */
 #define DISRUPTOR_IOC_WAIT	_IO(DISRUPTOR_IOC_TYPE, 0x08)
@@ -395,10 +396,12 @@ struct disruptor_wait_args {
 
 /* Argument of DISRUPTOR_IOC_WAKE. */
 #define DISRUPTOR_WAKE_UNFENCE	1	/* and publishing without a fence is wanted again */
+#define DISRUPTOR_WAKE_HALT	2	/* end a wait of this fd instead */
 
 /*
- * On a role fd, with an int for argument: 0 or DISRUPTOR_WAKE_UNFENCE.  Wakes
- * those whose targets are met.  Returns 0.
+ * On a role fd, with an int for argument: DISRUPTOR_WAKE_* or 0.  Wakes those
+ * whose targets are met.  HALT: ends one wait on this fd with ECANCELED, the one
+ * that is under way, or else the next that would sleep.  Returns 0.
  *   EINVAL     an unknown flag
  */
 #define DISRUPTOR_IOC_WAKE	_IO(DISRUPTOR_IOC_TYPE, 0x09)

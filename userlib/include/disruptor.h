@@ -193,7 +193,8 @@ int disruptor_evict(struct disruptor_ring *ring, const char *name,
 /* ---- how to wait ------------------------------------------------------ */
 
 enum disruptor_wait_kind {
-	DISRUPTOR_WAIT_BACKOFF,		/* spin, then yield, then sleep ever longer; the default */
+	DISRUPTOR_WAIT_BLOCK,		/* spin for a moment, then sleep until woken; the default */
+	DISRUPTOR_WAIT_BACKOFF,		/* spin, then yield, then sleep ever longer */
 	DISRUPTOR_WAIT_SPIN,		/* a core of its own: the lowest latency */
 	DISRUPTOR_WAIT_YIELD,		/* spin a little, then give the core to others */
 };
@@ -201,16 +202,25 @@ enum disruptor_wait_kind {
 /**
  * struct disruptor_wait_strategy - how a handle waits
  * @kind: which
- * @spins: YIELD, BACKOFF: looks before the first yield
+ * @spins: BLOCK, YIELD, BACKOFF: looks before the first sleep or yield
  * @yields: BACKOFF: yields before the first sleep
+ * @sleep_for: BLOCK: how many events a consumer, how much room a producer sleeps
+ *	for, if that is more than the call needs; so that a producer can sleep
+ *	until a quarter of the ring is free instead of waking for every slot
  * @max_sleep_ns: BACKOFF: the longest sleep; sleeps start at 1 us and double
  *
- * A 0 means the default.
+ * A 0 means the default.  How one end of the ring waits costs the other nothing
+ * while it is awake: publishing pays one compare in either case, and a system
+ * call for a sleeper whose target it meets.
+ *
+ * Who sleeps for more than it needs has to be sure that the others need nothing
+ * from it before.
  */
 struct disruptor_wait_strategy {
 	enum disruptor_wait_kind kind;
 	uint32_t spins;
 	uint32_t yields;
+	uint32_t sleep_for;
 	uint64_t max_sleep_ns;
 };
 
@@ -235,6 +245,7 @@ struct disruptor_producer {
 	uint64_t next;			/* first sequence not claimed */
 	uint64_t limit;			/* sequences below it are known to have room */
 	uint64_t *cursor;
+	const struct disruptor_publisher *told;
 	struct disruptor_view view;
 	struct disruptor_role *role;	/* what only the library knows */
 };
@@ -244,6 +255,7 @@ struct disruptor_consumer {
 	uint64_t next;			/* first sequence not released */
 	uint64_t available;		/* sequences below it are known to be published */
 	uint64_t *sequence;
+	const struct disruptor_publisher *told;
 	struct disruptor_view view;
 	uint32_t seat;
 	uint32_t halted;		/* disruptor_halt() was called */
@@ -333,12 +345,12 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
  * The lowest of the sequences that @seat waits on; for the producers with no
  * gating sequence, and for a consumer straight after them, the cursor.
  *
- * A: load-acquire of the epoch, matches the store-release in the kernel's
- *    publish_masks(): a mask is at least as new as the epoch read before it.
+ * A: load-acquire of the epoch, matches the store-release in
+ *    set_present() of kmod/membership.c: a mask is at least as new as the epoch read before it.
  * A': load-acquire of the mask, matches the store-release there: a consumer that
  *    is missing from it has done its last reads, though its counter never said so.
  * B: load-acquire of each sequence, matches the store-release of its owner
- *    (D, F): what its owner did to those events has been done.  And it keeps the
+ *    (D): what its owner did to those events has been done.  And it keeps the
  *    second look at the epoch behind it.
  * The second look: whoever used an old mask and finds the epoch unmoved has read
  * its sequences before the barrier that the kernel makes all CPUs pass, so the
@@ -383,6 +395,30 @@ __disruptor_slot(const struct disruptor_view *view, uint64_t seq)
 	return view->events + (seq & view->index_mask) * view->slot_size;
 }
 
+/* Not for callers: somebody may be asleep who waits for @hi, or a fence is due. */
+void __disruptor_wake(struct disruptor_role *role, uint64_t hi);
+
+/*
+ * Store a counter, and wake whoever sleeps for it.
+ *
+ * D: store-release, matches B: what its owner did to the events below @hi is done.
+ * H: no barrier here between the store and the load of look_at.  Whoever goes to
+ *    sleep lowers look_at first, then has this thread pass a barrier or finds it
+ *    told to fence, and then looks at the counter (G in kmod/waiters.c): either it
+ *    finds @hi there, or this finds look_at lowered.  The compiler is kept from
+ *    exchanging the two.
+ */
+DISRUPTOR_INLINE void
+__disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
+		    struct disruptor_role *role, uint64_t hi)
+{
+	__atomic_store_n(counter, hi, __ATOMIC_RELEASE); /* D */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* H */
+	if (__builtin_expect(hi >= __atomic_load_n(&told->look_at,
+						   __ATOMIC_RELAXED), 0))
+		__disruptor_wake(role, hi);
+}
+
 /* ---- produce ------------------------------------------------------------ */
 
 /* Not for callers: claims that found the ring full. */
@@ -409,7 +445,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 	if (__builtin_expect(producer->next + n > producer->limit, 0)) {
 		/*
 		 * C: the acquire in here (B) matches the release of consumers
-		 * (F): they have read the slots that this claim overwrites.
+		 * (D): they have read the slots that this claim overwrites.
 		 */
 		producer->limit = __disruptor_lowest(&producer->view,
 						     DISRUPTOR_SEAT_PRODUCERS) +
@@ -429,7 +465,8 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
  * @deadline_ns: when to give up; DISRUPTOR_FOREVER: never
  * @lo: out: the claim is [*lo, *lo + n)
  *
- * Return: 0, -ETIMEDOUT, -EINVAL (@n).
+ * Return: 0, -ETIMEDOUT, -EINVAL (@n, or room for it can never come: so much is
+ * claimed and not published), -ESTALE (the role was evicted).
  */
 DISRUPTOR_INLINE int
 disruptor_claim_until(struct disruptor_producer *producer, uint64_t n,
@@ -471,8 +508,7 @@ DISRUPTOR_INLINE void
 disruptor_publish(struct disruptor_producer *producer, uint64_t lo, uint64_t hi)
 {
 	(void)lo;
-	/* D: store-release, matches B: the slots are written. */
-	__atomic_store_n(producer->cursor, hi, __ATOMIC_RELEASE);
+	__disruptor_publish(producer->cursor, producer->told, producer->role, hi);
 }
 
 /**
@@ -564,8 +600,8 @@ disruptor_try_wait(struct disruptor_consumer *consumer,
  * @deadline_ns: when to give up; DISRUPTOR_FOREVER: never
  * @range: out: at least one event, all not yet released
  *
- * Return: 0, -ETIMEDOUT, -ECANCELED (disruptor_halt()), and as
- * disruptor_try_wait() but -EAGAIN.
+ * Return: 0, -ETIMEDOUT, -ECANCELED (disruptor_halt()), -ESTALE (the role was
+ * evicted), and as disruptor_try_wait() but -EAGAIN.
  */
 DISRUPTOR_INLINE int
 disruptor_wait_until(struct disruptor_consumer *consumer, uint64_t deadline_ns,
@@ -613,11 +649,7 @@ DISRUPTOR_INLINE void
 disruptor_release(struct disruptor_consumer *consumer, uint64_t hi)
 {
 	consumer->next = hi;
-	/*
-	 * F: store-release, matches B in consumers that come after this one, and
-	 * C: the slots have been read.
-	 */
-	__atomic_store_n(consumer->sequence, hi, __ATOMIC_RELEASE);
+	__disruptor_publish(consumer->sequence, consumer->told, consumer->role, hi);
 }
 
 /**

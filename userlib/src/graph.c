@@ -25,7 +25,7 @@ static int resolve(const struct disruptor_graph *graph,
 
 		if (index < 0)
 			return index;
-		*mask |= BIT_ULL(index);
+		*mask |= 1ULL << index;
 	}
 	return 0;
 }

@@ -10,9 +10,9 @@
 #include <disruptor.h>
 #pragma GCC visibility pop
 
-#include "../../kmod/graph.h"
+#include "../../kmod/core.h"
 
-#define BIT_ULL(nr)		(1ULL << (nr))
+#define NSEC_PER_SEC		1000000000ULL
 
 #define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define load_relaxed(p)		__atomic_load_n(p, __ATOMIC_RELAXED)
@@ -22,6 +22,7 @@
 /* ---- private.c: a ring of this process ---------------------------------- */
 
 struct private_ring;
+struct disruptor_role;
 
 int private_create(struct private_ring **ring,
 		   const struct disruptor_config *config);
@@ -35,6 +36,11 @@ int private_attach(struct private_ring *ring,
 		   struct disruptor_attach_args *args);
 void private_detach(struct private_ring *ring, unsigned int seat,
 		    unsigned int flags);
+void private_wake(struct private_ring *ring, unsigned int seat,
+		  unsigned int flags);
+int private_sleep(struct disruptor_role *role, uint64_t target,
+		  uint64_t deadline_ns, const uint32_t *halted);
+void private_fire(struct disruptor_role *role);
 void private_view(struct private_ring *ring, struct disruptor_view *view);
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
 
@@ -103,6 +109,10 @@ void maps_close(struct maps *maps);
  * @local: the private ring, with a reference; else NULL
  * @maps: of the role fd
  * @waiting: how it waits
+ * @told: what its publisher is told
+ * @fenced: publishes in a row that have fenced for nothing
+ * @waiter: in a private ring: its sleep
+ * @futex: in a private ring: what it sleeps on; moves with every wake
  */
 struct disruptor_role {
 	int fd;
@@ -110,6 +120,10 @@ struct disruptor_role {
 	struct private_ring *local;
 	struct maps maps;
 	struct waiting waiting;
+	const struct disruptor_publisher *told;
+	uint32_t fenced;
+	struct disruptor_waiter waiter;
+	uint32_t futex;
 };
 
 /* ---- sys.c: system calls, which answer -errno ------------------------------ */
@@ -123,5 +137,7 @@ int sys_map_anonymous(struct mapping *mapping, size_t length);
 int sys_map_mirrored(struct mapping *mapping, size_t length);
 int sys_membarrier_register(void);
 int sys_membarrier(void);
+int sys_futex_wait(const uint32_t *futex, uint32_t value, uint64_t deadline_ns);
+void sys_futex_wake(const uint32_t *futex);
 
 #endif /* LIBDISRUPTOR_INTERNAL_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A ring over memory of this process: what the module does for a ring of its
- * own, done under a mutex.  Same memory, same masks, same joining protocol, and
- * so the same hot path.
+ * own, done under a mutex, with futexes and membarrier(2).  The core, which says
+ * who waits for whom and who must be woken when, is the module's.
  *
  * One reference for the struct disruptor_ring, one for every handle.
  */
@@ -17,143 +17,56 @@
  * @held: somebody has it
  * @attaches: how often it was taken
  * @detaches: how often it was given back
+ * @sleeps: see struct disruptor_seat_stats
+ * @wakes: likewise
  */
 struct seat {
 	bool held;
 	uint64_t attaches;
 	uint64_t detaches;
+	uint64_t sleeps;
+	uint64_t wakes;
 };
 
 /**
  * struct private_ring - the ring
  * @refs: atomic
- * @flags: DISRUPTOR_RING_*; constant, as the next five
- * @geometry: of the events
- * @nr: how many consumers
+ * @flags: DISRUPTOR_RING_*; constant, as the next three
  * @consumers: the graph
- * @page_size: from one sequence to the next
  * @memory: the control region, then the sequences
- * @control: in @memory
- * @sequences: in @memory
  * @events: twice back to back
  * @lock: protects what follows, and every write to the control region
- * @present: consumers that the others wait for
+ * @core: with @consumers, and the regions in @memory
  * @seats: by seat
  */
 struct private_ring {
 	unsigned int refs;
 	unsigned int flags;
-	struct disruptor_geometry geometry;
-	unsigned int nr;
 	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
-	size_t page_size;
 	struct mapping memory;
-	struct disruptor_control *control;
-	unsigned char *sequences;
 	struct mapping events;
 
 	pthread_mutex_t lock;
-	uint64_t present;
+	struct disruptor_core core;
 	struct seat seats[DISRUPTOR_MAX_SEATS];
 };
 
-/* ---- sequences and masks -------------------------------------------------- */
-
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat)
 {
-	return (uint64_t *)(ring->sequences + seat * ring->page_size +
-			    DISRUPTOR_COUNTER_OFFSET(seat));
+	return disruptor_counter(&ring->core, seat);
 }
 
 void private_view(struct private_ring *ring, struct disruptor_view *view)
 {
+	const struct disruptor_core *core = &ring->core;
+
 	view->events = ring->events.at;
-	view->index_mask = ring->geometry.index_mask;
-	view->slots = ring->geometry.slots;
-	view->slot_size = ring->geometry.slot_size;
-	view->sequences = ring->sequences;
-	view->page_size = ring->page_size;
-	view->control = ring->control;
-}
-
-/*
- * A: the store-release of the epoch matches the load-acquire of whoever looks
- * what it waits on.  The masks are released too: who finds a consumer gone
- * may write where that consumer was reading, without having seen the epoch.
- */
-static void publish_masks(struct private_ring *ring)
-{
-	struct disruptor_control *control = ring->control;
-	unsigned int i;
-
-	store_release(&control->seat[DISRUPTOR_SEAT_PRODUCERS].waits_on,
-		      ring->present);
-	for (i = 0; i < ring->nr; i++)
-		store_release(&control->seat[DISRUPTOR_SEAT_CONSUMER(i)].waits_on,
-			      disruptor_graph_waits_on(ring->consumers,
-						       ring->present, i));
-	store_release(&control->epoch, control->epoch + 1); /* A */
-}
-
-/* How far consumer @index may read. */
-static uint64_t barrier_of(struct private_ring *ring, unsigned int index)
-{
-	uint64_t mask = ring->control->seat[DISRUPTOR_SEAT_CONSUMER(index)].waits_on;
-	uint64_t lowest, seq;
-
-	lowest = load_acquire(private_counter(ring, DISRUPTOR_SEAT_PRODUCERS));
-	for (; mask; mask &= mask - 1) {
-		unsigned int seat = DISRUPTOR_SEAT_CONSUMER(__builtin_ctzll(mask));
-
-		seq = load_acquire(private_counter(ring, seat));
-		if (seq < lowest)
-			lowest = seq;
-	}
-	return lowest;
-}
-
-/* Where a consumer that the others have been waiting for goes on. */
-static uint64_t resume(struct private_ring *ring, unsigned int index)
-{
-	uint64_t cursor, lowest, highest, seq;
-
-	cursor = load_acquire(private_counter(ring, DISRUPTOR_SEAT_PRODUCERS));
-	lowest = cursor > ring->geometry.slots ? cursor - ring->geometry.slots : 0;
-	highest = barrier_of(ring, index);
-	seq = load_acquire(private_counter(ring, DISRUPTOR_SEAT_CONSUMER(index)));
-	if (seq > highest)
-		seq = highest;
-	return seq < lowest ? lowest : seq;
-}
-
-/*
- * Make the others wait for a consumer, and find where it starts.  Who looks with
- * an old mask and finds the epoch unmoved has read its sequences before the
- * barrier, so it got no further than what is read here after it; who looks with
- * the new mask waits for the counter, which is no higher.
- */
-static int join(struct private_ring *ring, unsigned int index, uint64_t *start)
-{
-	uint64_t *counter = private_counter(ring, DISRUPTOR_SEAT_CONSUMER(index));
-	int err;
-
-	store_release(counter, barrier_of(ring, index));
-	ring->present |= BIT_ULL(index);
-	publish_masks(ring);
-	err = sys_membarrier();
-	if (err) {
-		ring->present &= ~BIT_ULL(index);
-		publish_masks(ring);
-		return err;
-	}
-	*start = barrier_of(ring, index);
-	return 0;
-}
-
-static void leave(struct private_ring *ring, unsigned int index)
-{
-	ring->present &= ~BIT_ULL(index);
-	publish_masks(ring);
+	view->index_mask = core->geometry.index_mask;
+	view->slots = core->geometry.slots;
+	view->slot_size = core->geometry.slot_size;
+	view->sequences = core->sequences;
+	view->page_size = core->page_size;
+	view->control = core->control;
 }
 
 /* ---- roles ---------------------------------------------------------------- */
@@ -162,41 +75,35 @@ static int find_consumer(const struct private_ring *ring, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < ring->nr; i++) {
+	for (i = 0; i < ring->core.nr_consumers; i++) {
 		if (!strcmp(ring->consumers[i].name, name))
 			return i;
 	}
 	return -ENOENT;
 }
 
-static int attach_producer(struct private_ring *ring,
-			   struct disruptor_attach_args *args)
+static int join(struct private_ring *ring, unsigned int seat)
 {
-	struct disruptor_control *control = ring->control;
+	int err;
 
-	args->index = 0;
-	args->sequence = load_acquire(private_counter(ring,
-						      DISRUPTOR_SEAT_PRODUCERS));
-	store_relaxed(&control->producers, 1);
-	store_release(&control->state, control->state & ~DISRUPTOR_STATE_ENDED);
-	return 0;
+	disruptor_join_begin(&ring->core, seat);
+	err = sys_membarrier();
+	if (err)
+		disruptor_leave(&ring->core, seat);
+	else
+		disruptor_join_finish(&ring->core, seat);
+	return err;
 }
 
-static int attach_consumer(struct private_ring *ring, unsigned int index,
-			   struct disruptor_attach_args *args)
+/* Under ring->lock. */
+static int arrive(struct private_ring *ring, unsigned int seat)
 {
-	uint64_t start;
-	int err = 0;
-
-	if (ring->present & BIT_ULL(index))
-		start = resume(ring, index);
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		disruptor_set_producers(&ring->core, 1, false);
+	else if (disruptor_is_present(&ring->core, seat))
+		disruptor_resume(&ring->core, seat);
 	else
-		err = join(ring, index, &start);
-	if (err)
-		return err;
-	store_release(private_counter(ring, DISRUPTOR_SEAT_CONSUMER(index)), start);
-	args->index = index;
-	args->sequence = start;
+		return join(ring, seat);
 	return 0;
 }
 
@@ -224,37 +131,32 @@ int private_attach(struct private_ring *ring, struct disruptor_attach_args *args
 	seat = &ring->seats[number];
 	pthread_mutex_lock(&ring->lock);
 	if (!seat->held) {
-		err = number == DISRUPTOR_SEAT_PRODUCERS ?
-		      attach_producer(ring, args) :
-		      attach_consumer(ring, number - 1, args);
-		if (!err) {
-			seat->held = true;
-			seat->attaches++;
-			private_get(ring);
-		}
+		err = arrive(ring, number);
+		disruptor_fire_all(&ring->core);
+	}
+	if (!err) {
+		seat->held = true;
+		seat->attaches++;
+		args->index = number == DISRUPTOR_SEAT_PRODUCERS ? 0 : number - 1;
+		args->sequence = load_acquire(private_counter(ring, number));
+		private_get(ring);
 	}
 	pthread_mutex_unlock(&ring->lock);
 	return err;
 }
 
-static void detach_producer(struct private_ring *ring, unsigned int flags)
-{
-	struct disruptor_control *control = ring->control;
-
-	store_relaxed(&control->producers, 0);
-	if (flags & DISRUPTOR_DETACH_END || !(ring->flags & DISRUPTOR_RING_OUTLIVES))
-		store_release(&control->state,
-			      control->state | DISRUPTOR_STATE_ENDED);
-}
-
 void private_detach(struct private_ring *ring, unsigned int seat,
 		    unsigned int flags)
 {
+	bool ended = flags & DISRUPTOR_DETACH_END ||
+		     !(ring->flags & DISRUPTOR_RING_OUTLIVES);
+
 	pthread_mutex_lock(&ring->lock);
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		detach_producer(ring, flags);
-	else if (ring->consumers[seat - 1].flags & DISRUPTOR_CONSUMER_OPTIONAL)
-		leave(ring, seat - 1);
+		disruptor_set_producers(&ring->core, 0, ended);
+	else if (disruptor_is_optional(&ring->core, seat))
+		disruptor_leave(&ring->core, seat);
+	disruptor_fire_all(&ring->core);
 	ring->seats[seat].held = false;
 	ring->seats[seat].detaches++;
 	pthread_mutex_unlock(&ring->lock);
@@ -278,10 +180,105 @@ int private_evict(struct private_ring *ring,
 	pthread_mutex_lock(&ring->lock);
 	if (ring->seats[number].held)
 		err = -EOPNOTSUPP;
-	else if (!ungate || !(ring->present & BIT_ULL(number - 1)))
+	else if (!ungate || !disruptor_is_present(&ring->core, number))
 		err = -ESRCH;
 	else
-		leave(ring, number - 1);
+		disruptor_leave(&ring->core, number);
+	disruptor_fire_all(&ring->core);
+	pthread_mutex_unlock(&ring->lock);
+	return err;
+}
+
+/* ---- sleeping and waking ---------------------------------------------------- */
+
+/* Have a sleep end, the one that is under way or is about to begin. */
+void private_fire(struct disruptor_role *role)
+{
+	__atomic_fetch_add(&role->futex, 1, __ATOMIC_RELEASE);
+	sys_futex_wake(&role->futex);
+}
+
+static void fire(struct disruptor_waiter *waiter)
+{
+	private_fire((struct disruptor_role *)
+		((char *)waiter - offsetof(struct disruptor_role, waiter)));
+}
+
+void private_wake(struct private_ring *ring, unsigned int seat,
+		  unsigned int flags)
+{
+	pthread_mutex_lock(&ring->lock);
+	ring->seats[seat].wakes++;
+	disruptor_fire_met(&ring->core);
+	if (flags & DISRUPTOR_WAKE_UNFENCE)
+		disruptor_unfence(&ring->core, seat);
+	pthread_mutex_unlock(&ring->lock);
+}
+
+/* After this, look once more before sleeping. */
+static int arm(struct private_ring *ring, struct disruptor_waiter *waiter)
+{
+	struct disruptor_fences fences;
+	int err;
+
+	pthread_mutex_lock(&ring->lock);
+	disruptor_arm(&ring->core, waiter, &fences);
+	pthread_mutex_unlock(&ring->lock);
+
+	/* G, matches H: after wake_at is lowered, before counters are read. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (disruptor_seats_empty(&fences.heavy))
+		return 0;
+	err = sys_membarrier();
+	if (err)
+		return err;
+	pthread_mutex_lock(&ring->lock);
+	disruptor_fences_came(&ring->core, &fences);
+	pthread_mutex_unlock(&ring->lock);
+	return 0;
+}
+
+/* 0: look again; -ETIMEDOUT; -EINTR. */
+static int sleep_armed(struct disruptor_role *role, uint64_t deadline_ns,
+		       const uint32_t *halted)
+{
+	/* Whatever is found from here on to have changed, has moved it. */
+	uint32_t before = load_acquire(&role->futex);
+	uint64_t reached;
+	int err;
+
+	if (halted && load_acquire(halted))
+		return 0;
+	err = arm(role->local, &role->waiter);
+	if (err)
+		return err;
+	if (disruptor_outcome(&role->local->core, role->seat,
+			      role->waiter.target, &reached) != -EAGAIN)
+		return 0;
+	return sys_futex_wait(&role->futex, before, deadline_ns);
+}
+
+/* As WAIT: @target is one of the role's own sequences. */
+int private_sleep(struct disruptor_role *role, uint64_t target,
+		  uint64_t deadline_ns, const uint32_t *halted)
+{
+	struct private_ring *ring = role->local;
+	uint64_t own = load_acquire(private_counter(ring, role->seat));
+	uint64_t slots = ring->core.geometry.slots;
+	int err;
+
+	if (target > own && target - own > slots)
+		return -EINVAL;
+	if (role->seat == DISRUPTOR_SEAT_PRODUCERS)
+		target -= min(target, slots);
+	role->waiter.fire = fire;
+	role->waiter.seat = role->seat;
+	role->waiter.target = target;
+	err = sleep_armed(role, deadline_ns, halted);
+
+	pthread_mutex_lock(&ring->lock);
+	disruptor_disarm(&ring->core, &role->waiter);
+	ring->seats[role->seat].sleeps++;
 	pthread_mutex_unlock(&ring->lock);
 	return err;
 }
@@ -293,21 +290,22 @@ int private_info(struct private_ring *ring, struct disruptor_info *info)
 	unsigned int room = info->nr_consumers;
 	void *to = (void *)(uintptr_t)info->consumers;
 
-	if (room && room < ring->nr)
+	if (room && room < ring->core.nr_consumers)
 		return -ENOSPC;
-	if (room && ring->nr && !to)
+	if (room && ring->core.nr_consumers && !to)
 		return -EFAULT;
 	if (room)
-		memcpy(to, ring->consumers, ring->nr * sizeof(ring->consumers[0]));
+		memcpy(to, ring->consumers,
+		       ring->core.nr_consumers * sizeof(ring->consumers[0]));
 	info->flags = ring->flags;
-	info->slots = ring->geometry.slots;
-	info->slot_size = ring->geometry.slot_size;
-	info->index_mask = ring->geometry.index_mask;
-	info->events_bytes = ring->geometry.events_bytes;
-	info->nr_consumers = ring->nr;
+	info->slots = ring->core.geometry.slots;
+	info->slot_size = ring->core.geometry.slot_size;
+	info->index_mask = ring->core.geometry.index_mask;
+	info->events_bytes = ring->core.geometry.events_bytes;
+	info->nr_consumers = ring->core.nr_consumers;
 	info->role = DISRUPTOR_ROLE_NONE;
 	info->access = DISRUPTOR_ACCESS_READ | DISRUPTOR_ACCESS_WRITE;
-	info->page_size = ring->page_size;
+	info->page_size = ring->core.page_size;
 	info->uid = geteuid();
 	info->gid = getegid();
 	return 0;
@@ -318,23 +316,26 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 {
 	const struct seat *seat = &ring->seats[number];
 	bool gating = number != DISRUPTOR_SEAT_PRODUCERS &&
-		      ring->present & BIT_ULL(number - 1);
+		      disruptor_is_present(&ring->core, number);
 
 	*stats = (struct disruptor_seat_stats){
 		.sequence = load_acquire(private_counter(ring, number)),
-		.waits_on = ring->control->seat[number].waits_on,
+		.waits_on = ring->core.control->seat[number].waits_on,
 		.flags = (seat->held ? DISRUPTOR_SEAT_HELD : 0) |
 			 (gating ? DISRUPTOR_SEAT_GATING : 0),
 		.pid = seat->held ? getpid() : 0,
 		.attaches = seat->attaches,
 		.detaches = seat->detaches,
+		.sleeps = seat->sleeps,
+		.wakes = seat->wakes,
+		.interrupts = ring->core.fencing[number].interrupts,
 	};
 }
 
 int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 {
 	struct disruptor_seat_stats *to = (void *)(uintptr_t)stats->seats;
-	unsigned int nr = DISRUPTOR_SEAT_CONSUMER(ring->nr);
+	unsigned int nr = DISRUPTOR_SEAT_CONSUMER(ring->core.nr_consumers);
 	unsigned int i;
 
 	if (stats->nr_seats && stats->nr_seats < nr)
@@ -344,10 +345,10 @@ int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 	pthread_mutex_lock(&ring->lock);
 	for (i = 0; stats->nr_seats && i < nr; i++)
 		seat_stats(ring, i, &to[i]);
-	stats->state = ring->control->state;
-	stats->epoch = ring->control->epoch;
+	stats->state = ring->core.control->state;
+	stats->epoch = ring->core.control->epoch;
 	pthread_mutex_unlock(&ring->lock);
-	stats->memory_bytes = ring->memory.length + ring->geometry.events_bytes;
+	stats->memory_bytes = ring->memory.length + ring->core.geometry.events_bytes;
 	stats->nr_seats = nr;
 	return 0;
 }
@@ -375,37 +376,18 @@ void private_put(struct private_ring *ring)
 
 static int map_memory(struct private_ring *ring)
 {
-	size_t page = ring->page_size;
-	size_t control_bytes = (sizeof(*ring->control) + page - 1) / page * page;
+	size_t page = ring->core.page_size;
+	size_t control_bytes = (sizeof(struct disruptor_control) + page - 1) /
+			       page * page;
 	int err;
 
 	err = sys_map_anonymous(&ring->memory, control_bytes +
-				DISRUPTOR_SEAT_CONSUMER(ring->nr) * page);
+				DISRUPTOR_SEAT_CONSUMER(ring->core.nr_consumers) * page);
 	if (err)
 		return err;
-	ring->control = ring->memory.at;
-	ring->sequences = (unsigned char *)ring->memory.at + control_bytes;
-	return sys_map_mirrored(&ring->events, ring->geometry.events_bytes);
-}
-
-static void init_control(struct private_ring *ring)
-{
-	struct disruptor_control *control = ring->control;
-	unsigned int i;
-
-	control->layout = DISRUPTOR_LAYOUT_VERSION;
-	control->slot_size = ring->geometry.slot_size;
-	control->slots = ring->geometry.slots;
-	control->index_mask = ring->geometry.index_mask;
-	control->nr_consumers = ring->nr;
-	for (i = 0; i < DISRUPTOR_MAX_SEATS; i++)
-		control->seat[i].look_at = DISRUPTOR_NOBODY_SLEEPS;
-		control->seat[i].wake_at = DISRUPTOR_NOBODY_SLEEPS;
-	for (i = 0; i < ring->nr; i++) {
-		if (!(ring->consumers[i].flags & DISRUPTOR_CONSUMER_OPTIONAL))
-			ring->present |= BIT_ULL(i);
-	}
-	publish_masks(ring);
+	ring->core.control = ring->memory.at;
+	ring->core.sequences = (unsigned char *)ring->memory.at + control_bytes;
+	return sys_map_mirrored(&ring->events, ring->core.geometry.events_bytes);
 }
 
 static int check(const struct disruptor_config *config)
@@ -440,11 +422,14 @@ int private_create(struct private_ring **ring,
 		return -ENOMEM;
 	new->refs = 1;
 	new->flags = config->flags & ~DISRUPTOR_PRIVATE;
-	new->geometry = geometry;
-	new->nr = config->graph.nr;
 	memcpy(new->consumers, config->graph.consumers,
-	       new->nr * sizeof(new->consumers[0]));
-	new->page_size = page_size;
+	       config->graph.nr * sizeof(new->consumers[0]));
+	new->core = (struct disruptor_core){
+		.geometry = geometry,
+		.consumers = new->consumers,
+		.nr_consumers = config->graph.nr,
+		.page_size = page_size,
+	};
 	pthread_mutex_init(&new->lock, NULL);
 
 	err = map_memory(new);
@@ -452,7 +437,7 @@ int private_create(struct private_ring **ring,
 		destroy(new);
 		return err;
 	}
-	init_control(new);
+	disruptor_core_init(&new->core);
 	*ring = new;
 	return 0;
 }

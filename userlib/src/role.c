@@ -172,6 +172,13 @@ static int role_fileno(const struct disruptor_role *role)
 	return role->local ? -EOPNOTSUPP : role->fd;
 }
 
+static const struct disruptor_publisher *
+role_told(struct disruptor_role *role, const struct place *place)
+{
+	role->told = &place->view.control->seat[role->seat];
+	return role->told;
+}
+
 /* ---- producers ------------------------------------------------------------------ */
 
 /* From @ring, or from @fd if that is NULL. */
@@ -194,6 +201,7 @@ static int producer_new(struct disruptor_producer **producer,
 	}
 	new->handle.view = place.view;
 	new->handle.cursor = place.counter;
+	new->handle.told = role_told(&new->role, &place);
 	new->handle.next = load_acquire(place.counter);
 	new->handle.limit = new->handle.next;
 	new->handle.role = &new->role;
@@ -264,6 +272,7 @@ static int consumer_new(struct disruptor_consumer **consumer,
 	}
 	new->handle.view = place.view;
 	new->handle.sequence = place.counter;
+	new->handle.told = role_told(&new->role, &place);
 	new->handle.next = load_acquire(place.counter);
 	new->handle.available = new->handle.next;
 	new->handle.seat = new->role.seat;

@@ -3,10 +3,12 @@
  * System calls.  They answer 0 or more, or -errno.
  */
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -132,4 +134,23 @@ int sys_membarrier_register(void)
 int sys_membarrier(void)
 {
 	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
+/* 0: woken, or @futex is no longer @value; -ETIMEDOUT; -EINTR. */
+int sys_futex_wait(const uint32_t *futex, uint32_t value, uint64_t deadline_ns)
+{
+	struct timespec deadline = {
+		.tv_sec = deadline_ns / NSEC_PER_SEC,
+		.tv_nsec = deadline_ns % NSEC_PER_SEC,
+	};
+	long ret = syscall(SYS_futex, futex, FUTEX_WAIT_BITSET_PRIVATE, value,
+			   deadline_ns == DISRUPTOR_FOREVER ? NULL : &deadline,
+			   NULL, FUTEX_BITSET_MATCH_ANY);
+
+	return ret < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+void sys_futex_wake(const uint32_t *futex)
+{
+	syscall(SYS_futex, futex, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }

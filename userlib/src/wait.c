@@ -11,7 +11,6 @@
 #define DEFAULT_YIELDS		100
 #define DEFAULT_MAX_SLEEP_NS	1000000
 #define MIN_SLEEP_NS		1000
-#define NSEC_PER_SEC		1000000000ULL
 
 #define MAX_PAUSES		255	/* between two looks; 2^n - 1 */
 #define CLOCK_PAUSES		512	/* between two looks at the clock */
@@ -24,6 +23,7 @@ int waiting_init(struct waiting *waiting,
 	struct disruptor_wait_strategy chosen = strategy ? *strategy : none;
 
 	switch (chosen.kind) {
+	case DISRUPTOR_WAIT_BLOCK:
 	case DISRUPTOR_WAIT_BACKOFF:
 	case DISRUPTOR_WAIT_SPIN:
 	case DISRUPTOR_WAIT_YIELD:
@@ -51,29 +51,95 @@ uint64_t disruptor_now_ns(void)
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
+/* ---- waking, and being woken -------------------------------------------- */
+
+/*
+ * A fence for every event costs more than an interrupt for every sleep as soon as
+ * there are so many events without one.
+ */
+#define FENCED_FOR_NOTHING	8192
+
+static void call_wake(struct disruptor_role *role, unsigned int flags)
+{
+	if (role->local)
+		private_wake(role->local, role->seat, flags);
+	else
+		sys_ioctl(role->fd, DISRUPTOR_IOC_WAKE, (void *)(uintptr_t)flags);
+}
+
+void __disruptor_wake(struct disruptor_role *role, uint64_t hi)
+{
+	const struct disruptor_publisher *told = role->told;
+	bool fence = load_relaxed(&told->fence);
+
+	if (fence)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* H, matches G */
+	if (hi >= load_relaxed(&told->wake_at)) {
+		role->fenced = 0;
+		call_wake(role, 0);
+	} else if (fence && ++role->fenced >= FENCED_FOR_NOTHING) {
+		role->fenced = 0;
+		call_wake(role, DISRUPTOR_WAKE_UNFENCE);
+	}
+}
+
+/*
+ * Sleep until the role's barrier is at @target, or @halted is not 0; NULL: it
+ * cannot be.  Return: 0 (look again), -ETIMEDOUT, -EINVAL, -ESTALE.
+ */
+static int role_sleep(struct disruptor_role *role, uint64_t target,
+		      uint64_t deadline_ns, const uint32_t *halted)
+{
+	struct disruptor_wait_args args = {
+		.size = sizeof(args),
+		.target = target,
+		.deadline_ns = deadline_ns,
+	};
+	int err;
+
+	err = role->local ?
+	      private_sleep(role, target, deadline_ns, halted) :
+	      sys_ioctl(role->fd, DISRUPTOR_IOC_WAIT, &args);
+	return err == -ETIMEDOUT || err == -EINVAL || err == -ESTALE ? err : 0;
+}
+
+/* ---- between two looks --------------------------------------------------- */
+
 /**
  * struct wait - one wait
- * @how: the handle's way
+ * @role: whose
+ * @how: its way
  * @deadline_ns: when it ends
  * @left_ns: till then, as of the last look at the clock
  * @looks: how many so far
  * @pauses: since the last look at the clock
  * @sleep_ns: the next sleep
+ * @target: what to sleep for
+ * @halted: what else ends the sleep; NULL: nothing
  */
 struct wait {
+	struct disruptor_role *role;
 	struct waiting *how;
 	uint64_t deadline_ns;
 	uint64_t left_ns;
 	uint64_t looks;
 	uint32_t pauses;
 	uint64_t sleep_ns;
+	uint64_t target;
+	const uint32_t *halted;
 };
 
-static void wait_begin(struct wait *wait, struct waiting *how,
+/* The call needs @n more than @next. */
+static void wait_begin(struct wait *wait, struct disruptor_role *role,
+		       uint64_t next, uint64_t n, uint64_t slots,
 		       uint64_t deadline_ns)
 {
+	uint64_t more = min(role->waiting.strategy.sleep_for, slots);
+
 	*wait = (struct wait){
-		.how = how,
+		.role = role,
+		.how = &role->waiting,
+		.target = next + max(n, more),
 		.deadline_ns = deadline_ns,
 		.left_ns = DISRUPTOR_FOREVER,
 		.sleep_ns = MIN_SLEEP_NS,
@@ -145,6 +211,12 @@ static int doze(struct wait *wait)
 	return 0;
 }
 
+static int sleep_till_woken(struct wait *wait)
+{
+	return role_sleep(wait->role, wait->target, wait->deadline_ns,
+			  wait->halted);
+}
+
 /* Let some time pass; 0: look again. */
 static int wait_some(struct wait *wait)
 {
@@ -153,6 +225,8 @@ static int wait_some(struct wait *wait)
 
 	if (strategy->kind == DISRUPTOR_WAIT_SPIN || look < strategy->spins)
 		return spin(wait);
+	if (strategy->kind == DISRUPTOR_WAIT_BLOCK)
+		return sleep_till_woken(wait);
 	if (strategy->kind == DISRUPTOR_WAIT_YIELD ||
 	    look - strategy->spins < strategy->yields)
 		return yield(wait);
@@ -188,7 +262,8 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	struct wait wait;
 	int err;
 
-	wait_begin(&wait, &producer->role->waiting, deadline_ns);
+	wait_begin(&wait, producer->role, producer->next, n,
+		   producer->view.slots, deadline_ns);
 	do {
 		err = wait_some(&wait);
 		if (err)
@@ -240,7 +315,9 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	struct wait wait;
 	int err;
 
-	wait_begin(&wait, &consumer->role->waiting, deadline_ns);
+	wait_begin(&wait, consumer->role, consumer->next, 1,
+		   consumer->view.slots, deadline_ns);
+	wait.halted = &consumer->halted;
 	do {
 		if (take_halt(consumer))
 			return -ECANCELED;
@@ -254,8 +331,15 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	return err;
 }
 
-/* Async-signal-safe: one store. */
+/* Async-signal-safe: a store and a system call. */
 void disruptor_halt(struct disruptor_consumer *consumer)
 {
+	struct disruptor_role *role = consumer->role;
+
 	store_release(&consumer->halted, 1);
+	if (role->local)
+		private_fire(role);
+	else
+		sys_ioctl(role->fd, DISRUPTOR_IOC_WAKE,
+			  (void *)DISRUPTOR_WAKE_HALT);
 }

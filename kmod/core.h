@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The core of a ring: its geometry and graph, who waits for whom, and who must be
+ * woken when.  No locks, no sleeping, no memory of its own: that is its owner's,
+ * which is the module, or the library for a ring private to one process.  Both
+ * are built from these files: graph.c, membership.c, waiters.c.
+ */
+#ifndef _DISRUPTOR_CORE_H
+#define _DISRUPTOR_CORE_H
+
+#include "portable.h"
+
+#include <linux/disruptor.h>
+
+/**
+ * struct disruptor_geometry - the shape of a ring's events
+ * @slots: how many events it holds
+ * @slot_size: bytes of an event
+ * @index_mask: slots of the events region, less one; see struct disruptor_info
+ * @events_bytes: bytes of the events region, counted once
+ */
+struct disruptor_geometry {
+	u32 slots;
+	u32 slot_size;
+	u64 index_mask;
+	u64 events_bytes;
+};
+
+/*
+ * Whether the holder of a seat fences between publishing and looking for
+ * sleepers.  COMING: it has been told to, but may not have noticed yet.
+ */
+enum disruptor_fencing_state {
+	DISRUPTOR_FENCING_OFF,
+	DISRUPTOR_FENCING_COMING,
+	DISRUPTOR_FENCING_ON,
+};
+
+/**
+ * struct disruptor_fencing - what is known of those who sleep on a seat
+ * @state: see above
+ * @near_sleeps: how many sleeps in a row had few events before them
+ * @slept_at: its counter at the last sleep
+ * @interrupts: see struct disruptor_seat_stats
+ */
+struct disruptor_fencing {
+	enum disruptor_fencing_state state;
+	unsigned int near_sleeps;
+	u64 slept_at;
+	u64 interrupts;
+};
+
+struct disruptor_waiter;
+
+/**
+ * struct disruptor_core - a ring
+ * @geometry: of its events
+ * @consumers: its graph
+ * @nr_consumers: how many there are
+ * @page_size: bytes from one sequence to the next
+ * @control: the control region; readers of it take no lock
+ * @sequences: the sequences region; its counters are written by others
+ * @present: consumers that the others wait for
+ * @waiters: who is armed
+ * @fencing: by seat
+ *
+ * Constant up to @page_size; then under the owner's lock.
+ */
+struct disruptor_core {
+	struct disruptor_geometry geometry;
+	struct disruptor_consumer_config *consumers;
+	unsigned int nr_consumers;
+	unsigned long page_size;
+	struct disruptor_control *control;
+	unsigned char *sequences;
+
+	u64 present;
+	struct disruptor_waiter *waiters;
+	struct disruptor_fencing fencing[DISRUPTOR_MAX_SEATS];
+};
+
+static inline u64 *disruptor_counter(const struct disruptor_core *core,
+				     unsigned int seat)
+{
+	return (u64 *)(core->sequences + seat * core->page_size +
+		       DISRUPTOR_COUNTER_OFFSET(seat));
+}
+
+static inline u64 disruptor_consumer_bit(unsigned int seat)
+{
+	return 1ULL << (seat - DISRUPTOR_SEAT_CONSUMER(0));
+}
+
+static inline bool disruptor_is_present(const struct disruptor_core *core,
+					unsigned int seat)
+{
+	return core->present & disruptor_consumer_bit(seat);
+}
+
+static inline bool disruptor_is_optional(const struct disruptor_core *core,
+					 unsigned int seat)
+{
+	return core->consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].flags &
+	       DISRUPTOR_CONSUMER_OPTIONAL;
+}
+
+/* graph.c */
+int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
+			    u32 slot_size, unsigned long page_size);
+bool disruptor_name_valid(const char *name, size_t len);
+int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
+			     unsigned int nr);
+u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
+			     u64 present, unsigned int index);
+
+/* membership.c: who waits for whom */
+void disruptor_core_init(struct disruptor_core *core);
+u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat);
+void disruptor_join_begin(struct disruptor_core *core, unsigned int seat);
+void disruptor_join_finish(struct disruptor_core *core, unsigned int seat);
+void disruptor_resume(struct disruptor_core *core, unsigned int seat);
+void disruptor_leave(struct disruptor_core *core, unsigned int seat);
+void disruptor_set_producers(struct disruptor_core *core,
+			     unsigned int producers, bool ended);
+bool disruptor_stream_ended(const struct disruptor_core *core);
+
+/* waiters.c: who must be woken when */
+
+/* A set of seats. */
+struct disruptor_seat_set {
+	u64 consumers;		/* as in struct disruptor_publisher.waits_on */
+	bool producers;
+};
+
+/**
+ * struct disruptor_waiter - somebody who wants to know when a barrier gets there
+ * @fire: the wake; called under the owner's lock, once for each time it is armed
+ * @seat: whose barrier
+ * @target: what it must reach
+ * @link: what points to it while it is armed; else NULL
+ * @next: the next one
+ */
+struct disruptor_waiter {
+	void (*fire)(struct disruptor_waiter *waiter);
+	unsigned int seat;
+	u64 target;
+	struct disruptor_waiter **link;
+	struct disruptor_waiter *next;
+};
+
+/**
+ * struct disruptor_fences - the barriers that a waiter needs before it looks again
+ * @heavy: seats whose holders must be made to pass one
+ * @coming: of these, the ones that fence by themselves once they have
+ */
+struct disruptor_fences {
+	struct disruptor_seat_set heavy;
+	struct disruptor_seat_set coming;
+};
+
+static inline bool disruptor_seats_empty(const struct disruptor_seat_set *set)
+{
+	return !set->consumers && !set->producers;
+}
+
+int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
+		      u64 target, u64 *reached);
+void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
+		   struct disruptor_fences *fences);
+void disruptor_fences_came(struct disruptor_core *core,
+			   const struct disruptor_fences *fences);
+void disruptor_disarm(struct disruptor_core *core,
+		      struct disruptor_waiter *waiter);
+void disruptor_fire_met(struct disruptor_core *core);
+void disruptor_fire_all(struct disruptor_core *core);
+void disruptor_unfence(struct disruptor_core *core, unsigned int seat);
+
+#endif /* _DISRUPTOR_CORE_H */
