@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -429,12 +430,20 @@ static inline int write_fault(volatile void *at, unsigned char value)
 
 typedef int (*child_fn)(void *context);
 
+/* What a change of user takes from a process: its parent's death, its /proc. */
+static inline void keep_as_child(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
 /* Become @uid for good, its group too, and nobody else's; 0 or -errno. */
 static inline int become(uid_t uid)
 {
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
 	    setresuid(uid, uid, uid))
 		return -errno;
+	keep_as_child();
 	return 0;
 }
 
@@ -447,6 +456,7 @@ static inline pid_t child_start(child_fn fn, void *context)
 	pid = fork();
 	if (pid)
 		return pid;
+	keep_as_child();
 	signal(SIGALRM, SIG_DFL);
 	alarm(CHILD_SECONDS);
 	_exit(fn(context));
