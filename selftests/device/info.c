@@ -92,7 +92,7 @@ TEST_F(info, rounds_small_rings_up_to_whole_pages)
 
 	if (page_bytes() != 4096)
 		SKIP(return, "the figures are those of pages of 4096 bytes");
-	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct full_info full;
 		int ring = ring_create(.slots = shapes[i].slots,
 				       .slot_size = shapes[i].slot_size);

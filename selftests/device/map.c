@@ -283,7 +283,7 @@ TEST_F(map, refuses_regions_that_are_not_there)
 	};
 	unsigned int i, k;
 
-	for (i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(absent); i++) {
 		for (k = 0; k < NR_FDS; k++)
 			EXPECT_EQ(EINVAL, map_errno(self->fds[k], absent[i],
 						    self->page, READ));

@@ -207,7 +207,7 @@ TEST_F(membership, a_counter_left_too_high_is_clamped_to_the_barrier)
 	unsigned int i;
 
 	counter_set(self->cursor, 40);
-	for (i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(hostile); i++) {
 		ASSERT_TRUE(leave_counter(self->ring, "a", A, hostile[i]));
 		EXPECT_EQ(40, start_of(self->ring, "a"));
 	}
