@@ -53,7 +53,7 @@ check-fresh:
 	@$(rig)/fresh
 
 demo:
-	@userlib/examples/demo/run $(INPUT)
+	@userlib/examples/demo/run
 
 install: library
 	$(userlib) install
@@ -86,7 +86,8 @@ dkms-uninstall:
 
 clean:
 	$(MAKE) -C userlib clean
-	rm -rf build
+	$(MAKE) -C userlib/examples clean
+	rm -rf build selftests/library/build
 
 .PHONY: all help library modules check check-fresh demo install uninstall \
 	dkms-install dkms-uninstall clean
