@@ -92,7 +92,7 @@ FIXTURE_VARIANT(batches) {
 FIXTURE_VARIANT_ADD(batches, bigger_than_the_ring) { 16, 1000, 7, 200000 };
 FIXTURE_VARIANT_ADD(batches, as_big_as_the_ring) { 256, 256, 256, 400000 };
 FIXTURE_VARIANT_ADD(batches, through_one_slot) { 1, 10, 10, 20000 };
-FIXTURE_VARIANT_ADD(batches, of_2000_in_64Ki_slots) { 65536, 2000, 2000, 2000000 };
+FIXTURE_VARIANT_ADD(batches, of_2000_in_65536_slots) { 65536, 2000, 2000, 2000000 };
 
 FIXTURE_SETUP(batches)
 {

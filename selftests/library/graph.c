@@ -46,7 +46,7 @@ TEST(a_name_that_is_no_name_is_EINVAL)
 	longest[sizeof(longest) - 1] = '\0';
 	memset(too_long, 'x', sizeof(too_long));
 	too_long[sizeof(too_long) - 1] = '\0';
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_EQ(-EINVAL, disruptor_graph_add(&graph, bad[i], NULL, 0));
 	EXPECT_EQ(0, graph.nr);
 	EXPECT_EQ(0, disruptor_graph_add(&graph, longest, NULL, 0));

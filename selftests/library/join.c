@@ -240,7 +240,6 @@ struct chain {
 	const char *wrong[3];
 };
 
-
 static void *be_first(void *arg)
 {
 	struct chain *chain = arg;

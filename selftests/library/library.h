@@ -12,6 +12,10 @@
 
 #include "kselftest_harness.h"
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
+
 #define MSEC	1000000ULL
 #define SEC	1000000000ULL
 

@@ -19,7 +19,7 @@ TEST(a_wrong_number_of_slots_is_EINVAL)
 	struct disruptor_ring *ring = NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_EQ(-EINVAL, private_ring(&ring, &config, bad[i], 8));
 	EXPECT_EQ(NULL, ring);
 }
@@ -32,7 +32,7 @@ TEST(a_wrong_slot_size_is_EINVAL)
 	struct disruptor_ring *ring = NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_EQ(-EINVAL, private_ring(&ring, &config, 8, bad[i]));
 	EXPECT_EQ(NULL, ring);
 }
@@ -176,7 +176,7 @@ TEST(names_of_rings_are_checked_before_the_device_is_opened)
 
 	memset(too_long, 'x', sizeof(too_long));
 	too_long[sizeof(too_long) - 1] = '\0';
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct disruptor_config config = {
 			.slots = 8, .slot_size = 8, .name = bad[i],
 		};

@@ -29,6 +29,7 @@ struct topology {
 	struct disruptor_config config;
 	struct disruptor_ring *ring;
 	struct disruptor_producer *producer;
+	bool sleep;
 	uint64_t events;
 	unsigned int seed;
 	struct stage stages[DISRUPTOR_MAX_CONSUMERS];
@@ -36,6 +37,11 @@ struct topology {
 
 static const struct disruptor_wait_strategy yielding = {
 	.kind = DISRUPTOR_WAIT_YIELD,
+	.spins = 1,
+};
+
+static const struct disruptor_wait_strategy sleeping = {
+	.kind = DISRUPTOR_WAIT_BLOCK,
 	.spins = 1,
 };
 
@@ -111,6 +117,12 @@ static int produce(struct topology *topology)
 	return 0;
 }
 
+static const struct disruptor_wait_strategy *
+strategy(const struct topology *topology)
+{
+	return topology->sleep ? &sleeping : &yielding;
+}
+
 static int open_stage(struct topology *topology, unsigned int index)
 {
 	struct stage *stage = &topology->stages[index];
@@ -127,7 +139,8 @@ static int open_stage(struct topology *topology, unsigned int index)
 		stage->done[slot] = UINT64_MAX;
 	err = disruptor_consumer_attach(&stage->consumer, topology->ring, name);
 	if (!err)
-		err = disruptor_consumer_set_wait(stage->consumer, &yielding);
+		err = disruptor_consumer_set_wait(stage->consumer,
+						  strategy(topology));
 	return err;
 }
 
@@ -141,7 +154,7 @@ static const char *run_topology(struct topology *topology, uint32_t slots,
 	topology->events = events;
 	if (private_ring(&topology->ring, &topology->config, slots, 8) ||
 	    disruptor_producer_attach(&topology->producer, topology->ring) ||
-	    disruptor_producer_set_wait(topology->producer, &yielding))
+	    disruptor_producer_set_wait(topology->producer, strategy(topology)))
 		return "no ring";
 	for (i = 0; i < nr; i++) {
 		if (open_stage(topology, i))
@@ -200,15 +213,20 @@ FIXTURE(topology) {
 FIXTURE_VARIANT(topology) {
 	uint32_t slots;
 	uint64_t events;
+	bool sleep;
 };
 
-FIXTURE_VARIANT_ADD(topology, slot_1) { 1, 2000 };
-FIXTURE_VARIANT_ADD(topology, slots_2) { 2, 4000 };
-FIXTURE_VARIANT_ADD(topology, slots_64) { 64, 50000 };
-FIXTURE_VARIANT_ADD(topology, slots_4096) { 4096, 300000 };
+FIXTURE_VARIANT_ADD(topology, slot_1) { 1, 2000, false };
+FIXTURE_VARIANT_ADD(topology, slots_2) { 2, 4000, false };
+FIXTURE_VARIANT_ADD(topology, slots_64) { 64, 50000, false };
+FIXTURE_VARIANT_ADD(topology, slots_4096) { 4096, 300000, false };
+FIXTURE_VARIANT_ADD(topology, slot_1_asleep) { 1, 1000, true };
+FIXTURE_VARIANT_ADD(topology, slots_64_asleep) { 64, 20000, true };
+FIXTURE_VARIANT_ADD(topology, slots_4096_asleep) { 4096, 100000, true };
 
 FIXTURE_SETUP(topology)
 {
+	self->topology.sleep = variant->sleep;
 }
 
 FIXTURE_TEARDOWN(topology)
@@ -219,7 +237,7 @@ TEST_F(topology, one_to_one)
 {
 	add(&self->topology, 0, false);
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST_F(topology, one_to_three_pipeline)
@@ -228,7 +246,7 @@ TEST_F(topology, one_to_three_pipeline)
 	add(&self->topology, 1, false);
 	add(&self->topology, 2, false);
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST_F(topology, one_to_three_multicast)
@@ -237,7 +255,7 @@ TEST_F(topology, one_to_three_multicast)
 	add(&self->topology, 0, false);
 	add(&self->topology, 0, false);
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST_F(topology, one_to_three_diamond)
@@ -246,7 +264,7 @@ TEST_F(topology, one_to_three_diamond)
 	add(&self->topology, 0, false);
 	add(&self->topology, 3, false);
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST_F(topology, a_stage_that_is_away_is_passed_over)
@@ -256,7 +274,7 @@ TEST_F(topology, a_stage_that_is_away_is_passed_over)
 	add(&self->topology, 2, false);
 	add(&self->topology, 6, true);
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST(a_chain_of_64)
@@ -329,7 +347,7 @@ FIXTURE_TEARDOWN(random_graph)
 TEST_F(random_graph, keeps_its_order)
 {
 	EXPECT_STREQ("", said(run_topology(&self->topology, variant->slots,
-					rounds(variant->events))));
+					   rounds(variant->events))));
 }
 
 TEST_HARNESS_MAIN

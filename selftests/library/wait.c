@@ -15,20 +15,33 @@ FIXTURE_VARIANT(wait) {
 	struct disruptor_wait_strategy strategy;
 };
 
-FIXTURE_VARIANT_ADD(wait, default_back_off) {
-	{ 0, 0, 0, 0 }
+FIXTURE_VARIANT_ADD(wait, the_default) {
+	.strategy = { .spins = 0 },
+};
+
+FIXTURE_VARIANT_ADD(wait, block_at_once) {
+	.strategy = { .kind = DISRUPTOR_WAIT_BLOCK, .spins = 1 },
 };
 
 FIXTURE_VARIANT_ADD(wait, spin) {
-	{ DISRUPTOR_WAIT_SPIN, 0, 0, 0 }
+	.strategy = { .kind = DISRUPTOR_WAIT_SPIN },
 };
 
 FIXTURE_VARIANT_ADD(wait, yield) {
-	{ DISRUPTOR_WAIT_YIELD, 10, 0, 0 }
+	.strategy = { .kind = DISRUPTOR_WAIT_YIELD, .spins = 10 },
+};
+
+FIXTURE_VARIANT_ADD(wait, back_off) {
+	.strategy = { .kind = DISRUPTOR_WAIT_BACKOFF },
 };
 
 FIXTURE_VARIANT_ADD(wait, back_off_straight_to_sleep) {
-	{ DISRUPTOR_WAIT_BACKOFF, 1, 1, 100000 }
+	.strategy = {
+		.kind = DISRUPTOR_WAIT_BACKOFF,
+		.spins = 1,
+		.yields = 1,
+		.max_sleep_ns = MSEC / 10,
+	},
 };
 
 FIXTURE_SETUP(wait)
@@ -76,10 +89,22 @@ TEST_F(wait, a_deadline_that_has_passed_still_takes_what_is_there)
 	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->pair.consumer, 0,
 						   &range));
 	EXPECT_EQ(0, disruptor_claim_until(self->pair.producer, 8, 0, &lo));
+	disruptor_publish(self->pair.producer, 0, 8);
 	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->pair.producer, 1, 0,
 						    &lo));
-	disruptor_publish(self->pair.producer, 0, 1);
 	EXPECT_EQ(0, disruptor_wait_until(self->pair.consumer, 0, &range));
+}
+
+TEST_F(wait, a_claim_that_waits_for_its_own_publish_is_EINVAL)
+{
+	uint64_t lo;
+
+	ASSERT_EQ(0, disruptor_claim(self->pair.producer, 5, &lo));
+	EXPECT_EQ(-EINVAL, disruptor_claim(self->pair.producer, 4, &lo));
+	EXPECT_EQ(0, lo);
+	disruptor_publish(self->pair.producer, 0, 1);
+	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->pair.producer, 4,
+						    soon(MSEC), &lo));
 }
 
 /* ---- one thread waits, this one does something about it -------------------- */
@@ -171,7 +196,8 @@ TEST_F(wait, a_halt_from_a_signal_handler_ends_a_wait)
 	halt_on_alarm = self->pair.consumer;
 	ASSERT_EQ(0, sigaction(SIGVTALRM, &action, NULL));
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	if (variant->strategy.kind == DISRUPTOR_WAIT_BACKOFF) {
+	if (variant->strategy.kind == DISRUPTOR_WAIT_BACKOFF ||
+	    variant->strategy.kind == DISRUPTOR_WAIT_BLOCK) {
 		/* A sleeper uses no processor time: signal it from outside. */
 		struct waiter waiter;
 		pthread_t thread;
@@ -220,6 +246,30 @@ TEST_F(wait, a_release_ends_the_wait_of_a_claim)
 	EXPECT_EQ(0, disruptor_claim(self->pair.producer, 3, &lo));
 	EXPECT_EQ(8, lo);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+TEST(a_sleeper_sleeps_until_the_publish_it_waits_for)
+{
+	const struct disruptor_wait_strategy four = {
+		.kind = DISRUPTOR_WAIT_BLOCK,
+		.spins = 1,
+		.sleep_for = 4,
+	};
+	struct waiter waiter;
+	pthread_t thread;
+	struct pair pair;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	ASSERT_EQ(0, disruptor_consumer_set_wait(pair.consumer, &four));
+	start_waiter(&waiter, &thread, pair.consumer);
+	ASSERT_EQ(0, publish_events(pair.producer, 3));
+	ASSERT_EQ(0, publish_events(pair.producer, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, waiter.result);
+	EXPECT_EQ(4, waiter.range.hi);
+	EXPECT_EQ(1, seat_stats(pair.ring, DISRUPTOR_SEAT_CONSUMER(0)).sleeps);
+	EXPECT_EQ(1, seat_stats(pair.ring, DISRUPTOR_SEAT_PRODUCERS).wakes);
+	pair_close(&pair);
 }
 
 TEST(a_kind_of_wait_that_does_not_exist_is_EINVAL)

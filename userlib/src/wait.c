@@ -262,6 +262,10 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	struct wait wait;
 	int err;
 
+	/* What is claimed and not published leaves no room that could come. */
+	if (producer->next + n - load_relaxed(producer->cursor) >
+	    producer->view.slots)
+		return -EINVAL;
 	wait_begin(&wait, producer->role, producer->next, n,
 		   producer->view.slots, deadline_ns);
 	do {
