@@ -152,15 +152,22 @@ static void region_open(struct vm_area_struct *vma)
 	mutex_unlock(&handle->map_lock);
 }
 
+/*
+ * Who unmaps its counter, or is killed, may have published and not yet called
+ * WAKE; nor will the fd be closed, if another process has it as well.
+ */
 static void region_close(struct vm_area_struct *vma)
 {
 	struct disruptor_handle *handle = vma->vm_private_data;
+	bool last;
 
 	if (!(vma->vm_flags & VM_MAYWRITE))
 		return;
 	mutex_lock(&handle->map_lock);
-	handle->writable_maps--;
+	last = !--handle->writable_maps;
 	mutex_unlock(&handle->map_lock);
+	if (last)
+		disruptor_wait_kick(handle->ring);
 }
 
 static const struct vm_operations_struct region_vm_ops = {
