@@ -223,7 +223,7 @@ void disruptor_wait_kick(struct disruptor_ring *ring);
 __poll_t disruptor_role_poll(struct file *file, struct poll_table_struct *pt);
 __poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt);
 int disruptor_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
-void disruptor_poll_arm(struct disruptor_handle *handle, u64 target);
+void disruptor_poll_arm(struct disruptor_handle *handle);
 
 /* fence.c: full barriers on other people's processors */
 void disruptor_fence_holders(struct disruptor_ring *ring,

@@ -28,42 +28,54 @@ static __poll_t producer_events(const struct disruptor_handle *handle,
 	const struct disruptor_ring *ring = handle->ring;
 	u64 cursor = READ_ONCE(*disruptor_counter(&ring->core, handle->seat));
 
-	return gate + ring->core.geometry.slots > cursor ? EPOLLOUT | EPOLLWRNORM : 0;
+	return gate + ring->core.geometry.slots > cursor ?
+		EPOLLOUT | EPOLLWRNORM : 0;
 }
 
-static __poll_t role_events(const struct disruptor_handle *handle, u64 *barrier)
+static __poll_t role_events(const struct disruptor_handle *handle)
 {
 	const struct disruptor_ring *ring = handle->ring;
 	bool ended = disruptor_stream_ended(&ring->core);
+	u64 barrier;
 
 	if (READ_ONCE(handle->revoked))
 		return EPOLLERR;
-	*barrier = disruptor_barrier(&ring->core, handle->seat);
+	barrier = disruptor_barrier(&ring->core, handle->seat);
 	return handle->role == DISRUPTOR_ROLE_PRODUCER ?
-		producer_events(handle, *barrier) :
-		consumer_events(handle, ended, *barrier);
+		producer_events(handle, barrier) :
+		consumer_events(handle, ended, barrier);
 }
 
 /*
- * Arms for news, the barrier moving on from where it is: when there is nothing
- * yet, and for who is edge-triggered also when there is something, for he does
- * not ask again until he is told.
+ * Whether he who polls must be told when the barrier moves on: not if a change of
+ * the membership is all that can bring news, for that is told to every poller;
+ * nor if he has what he asked for, but for one who is edge-triggered: he does
+ * not ask again until he is told.  Who wants no events need not hear of each; of
+ * the last one he must, for it brings EPOLLHUP.
  */
+static bool awaits_news(const struct disruptor_handle *handle,
+			__poll_t requested, __poll_t events)
+{
+	const __poll_t news = EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		return false;
+	if (events & requested && !(requested & EPOLLET))
+		return false;
+	return requested & news || disruptor_stream_ended(&handle->ring->core);
+}
+
 __poll_t disruptor_role_poll(struct file *file, struct poll_table_struct *pt)
 {
 	struct disruptor_handle *handle = file->private_data;
-	bool edge = poll_requested_events(pt) & EPOLLET;
 	__poll_t events;
-	u64 barrier = 0;
 
 	poll_wait(file, &handle->poll_queue, pt);
-	events = role_events(handle, &barrier);
-	if (events && !edge)
+	events = role_events(handle);
+	if (!awaits_news(handle, poll_requested_events(pt), events))
 		return events;
-	if (events & EPOLLERR)
-		return events;
-	disruptor_poll_arm(handle, barrier + 1);
-	return role_events(handle, &barrier);
+	disruptor_poll_arm(handle);
+	return role_events(handle);
 }
 
 __poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt)

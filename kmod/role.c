@@ -45,8 +45,15 @@ static void producer_leaves(struct disruptor_ring *ring, bool end)
 /* Under ring->lock.  Tell those who wait for it, or watch. */
 static void membership_changed(struct disruptor_ring *ring)
 {
+	unsigned int seat;
+
 	ring->changes++;
 	disruptor_wait_kick(ring);
+	/* Pollers of EPOLLHUP alone have not armed for anything. */
+	for (seat = 0; seat <= ring->core.nr_consumers; seat++) {
+		if (ring->seats[seat].holder)
+			wake_up_all(&ring->seats[seat].holder->poll_queue);
+	}
 	wake_up_all(&ring->watchers);
 }
 
@@ -116,6 +123,7 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 	else if (disruptor_is_optional(&ring->core, seat))
 		consumer_leaves(ring, seat);
 	membership_changed(ring);
+	wake_up_all(&handle->poll_queue);
 }
 
 long disruptor_role_attach(struct disruptor_handle *ring_handle,

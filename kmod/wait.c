@@ -252,23 +252,43 @@ long disruptor_wait(struct disruptor_handle *handle,
 	return err;
 }
 
+/* Under ring->wait_lock.  Armed for a barrier that has come unnoticed? */
+static bool poll_overtaken(const struct disruptor_handle *handle)
+{
+	const struct disruptor_waiter *waiter = &handle->poll_waiter;
+
+	return waiter->link &&
+	       disruptor_barrier(&handle->ring->core, waiter->seat) >=
+	       waiter->target;
+}
+
 /*
- * A poller wants to hear of barrier @target.  Those who polled before it and
- * whose target is met by now must not be forgotten for it.
+ * A poller wants to hear of the barrier moving on.  Those who polled before it
+ * and whose target is met by now must not be forgotten for it.
+ *
+ * A barrier that has moved on before the publishers knew may next be held up by
+ * others than those who know.  One that sleeps in WAIT looks and leaves; a
+ * poller who is edge-triggered stays, so he is sent to ask again.
  */
-void disruptor_poll_arm(struct disruptor_handle *handle, u64 target)
+void disruptor_poll_arm(struct disruptor_handle *handle)
 {
 	struct disruptor_waiter *waiter = &handle->poll_waiter;
 	struct disruptor_ring *ring = handle->ring;
-	u64 reached;
 
 	spin_lock(&ring->wait_lock);
-	if (waiter->link &&
-	    outcome(handle, waiter->target, &reached) != -EAGAIN)
+	if (poll_overtaken(handle))
 		wake_up_all(&handle->poll_queue);
-	waiter->target = target;
+	waiter->target = disruptor_barrier(&ring->core, waiter->seat) + 1;
 	spin_unlock(&ring->wait_lock);
+
 	arm(ring, waiter);
+
+	spin_lock(&ring->wait_lock);
+	if (poll_overtaken(handle)) {
+		disruptor_disarm(&ring->core, waiter);
+		wake_up_all(&handle->poll_queue);
+	}
+	spin_unlock(&ring->wait_lock);
 }
 
 void disruptor_wait_init(struct disruptor_handle *handle)

@@ -95,7 +95,8 @@ static u64 goal(const struct disruptor_core *core,
 
 /*
  * The seats whose counters hold @waiter up: those below its goal that it waits
- * on, or else the cursor.
+ * on, or else the cursor.  When the stream has ended and is all there, nobody
+ * does; then its own, for it may want to hear that it has consumed it.
  */
 static void held_up_by(const struct disruptor_core *core,
 		       const struct disruptor_waiter *waiter,
@@ -105,14 +106,16 @@ static void held_up_by(const struct disruptor_core *core,
 	u64 least = goal(core, waiter);
 	unsigned int i;
 
-	seats->consumers = 0;
+	*seats = (struct disruptor_seat_set){};
 	for (i = 0; i < core->nr_consumers; i++) {
 		unsigned int seat = DISRUPTOR_SEAT_CONSUMER(i);
 
 		if (mask & 1ULL << i && counter(core, seat) < least)
 			add_seat(seats, seat);
 	}
-	seats->producers = !seats->consumers;
+	if (!seats->consumers)
+		add_seat(seats, disruptor_stream_ended(core) ?
+				waiter->seat : DISRUPTOR_SEAT_PRODUCERS);
 }
 
 static void tell_publisher(struct disruptor_core *core, unsigned int seat,
