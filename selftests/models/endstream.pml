@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of the stream: producer_leaves() of kmod/role.c on one side,
- * disruptor_try_wait() and __disruptor_consumer_idle() of the library on the
- * other.
+ * The end of the stream: disruptor_set_producers() of kmod/membership.c on one
+ * side, disruptor_try_wait() and __disruptor_consumer_idle() of the library on
+ * the other.
  *
  * A producer publishes and leaves, a second one comes, publishes and leaves; a
  * consumer straight after them, and one after that.  The kernel says ENDED when
@@ -12,7 +12,7 @@
  * Memory is x86's (TSO), as in join.pml: @published is what the producer has
  * stored, the cursor what others see of it.  ENDED leaves a store buffer behind
  * the last publish: by the order of the buffer, or because the process that died
- * left its CPU.  Elsewhere that takes the release in set_ended().
+ * left its CPU.  Elsewhere that takes the release in disruptor_set_producers().
  *
  * Checked:
  *   cut_short    a consumer saw the end before the last event that was published

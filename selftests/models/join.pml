@@ -224,8 +224,8 @@ inline read_barrier()
 	fi
 }
 
-/* publish_masks() */
-inline publish_masks(present, before_d)
+/* set_present() */
+inline set_present(present, before_d)
 {
 	next_epoch++;
 #ifdef EPOCH_FIRST
@@ -238,7 +238,7 @@ inline publish_masks(present, before_d)
 #endif
 }
 
-/* on_each_cpu(full_barrier): this one, then the others in any order. */
+/* disruptor_fence_holders(): this CPU, then the others in any order. */
 inline barrier_on_all()
 {
 #ifdef NO_BARRIER
@@ -257,14 +257,14 @@ inline barrier_on_all()
 #endif
 }
 
-/* disruptor_membership_join() */
+/* disruptor_join_begin(), the barrier, disruptor_join_finish() */
 inline join()
 {
 	read_barrier();
 #ifndef NO_HOLD
 	STORE(JSEQ, start);
 #endif
-	publish_masks(J, J);
+	set_present(J, J);
 #ifdef START_FIRST
 	read_barrier();
 #endif
@@ -286,11 +286,11 @@ inline join()
 	STORE(JSEQ, jnext);
 }
 
-/* disruptor_membership_leave() */
+/* disruptor_leave() */
 inline leave()
 {
 	joined = false;
-	publish_masks(0, U);
+	set_present(0, U);
 }
 
 active proctype joiner()
