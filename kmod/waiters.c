@@ -97,6 +97,10 @@ static u64 goal(const struct disruptor_core *core,
  * The seats whose counters hold @waiter up: those below its goal that it waits
  * on, or else the cursor.  When the stream has ended and is all there, nobody
  * does; then its own, for it may want to hear that it has consumed it.
+ *
+ * When all that it waits on are there, they still count: the last of them may be
+ * between storing its counter and reading wake_at, and nobody else will call for
+ * the wake.
  */
 static void held_up_by(const struct disruptor_core *core,
 		       const struct disruptor_waiter *waiter,
@@ -113,9 +117,11 @@ static void held_up_by(const struct disruptor_core *core,
 		if (mask & 1ULL << i && counter(core, seat) < least)
 			add_seat(seats, seat);
 	}
-	if (!seats->consumers)
+	if (!seats->consumers) {
+		seats->consumers = mask;
 		add_seat(seats, disruptor_stream_ended(core) ?
 				waiter->seat : DISRUPTOR_SEAT_PRODUCERS);
+	}
 }
 
 static void tell_publisher(struct disruptor_core *core, unsigned int seat,
