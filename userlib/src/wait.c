@@ -239,6 +239,11 @@ static int wait_some(struct wait *wait)
  * every few events.  So while a look or two are enough and pausing longer brings
  * more at a time, pauses double; a publisher that answers one by one, or in
  * bursts of one size, brings no more, and they go.
+ *
+ * Measured with 8-byte events from one thread to another on two near cores, both
+ * spinning: 138 million a second without pauses (9 at a time), 215 with (290 at
+ * a time); answers to single events and to bursts of 16 after 130 ns in either
+ * case.  A fixed 255 pauses streams no faster, and answers after 6,300 ns.
  */
 static void wait_end(struct wait *wait, uint64_t found)
 {
