@@ -64,29 +64,19 @@ const char *disruptor_seat_name(const struct disruptor_ring *ring,
 	return ring->core.consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].name;
 }
 
-/* Install an fd for @ring, which keeps the caller's reference. */
-static long ring_fd(struct disruptor_ring *ring, u32 access)
+/* A file for @ring, which keeps the caller's reference. */
+static struct file *ring_file(struct disruptor_ring *ring, u32 access)
 {
 	struct disruptor_handle *handle;
 	struct file *file;
-	int fd;
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 	handle = disruptor_handle_alloc(ring, DISRUPTOR_ROLE_NONE, 0, access);
-	if (!handle) {
-		put_unused_fd(fd);
-		return -ENOMEM;
-	}
+	if (!handle)
+		return ERR_PTR(-ENOMEM);
 	file = disruptor_handle_file(handle);
-	if (IS_ERR(file)) {
+	if (IS_ERR(file))
 		disruptor_handle_free(handle);
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
-	fd_install(fd, file);
-	return fd;
+	return file;
 }
 
 /* The caller's graph, checked; NULL if it is empty. */
@@ -185,22 +175,68 @@ static int check_create_args(const struct disruptor_create_args *args)
 	return 0;
 }
 
+/* The name comes last: nobody finds a ring whose CREATE fails. */
+static struct file *create_file(struct disruptor_ring *ring)
+{
+	struct file *file = ring_file(ring, ACCESS_ALL);
+	int err;
+
+	if (IS_ERR(file) || !ring->name[0])
+		return file;
+	err = disruptor_registry_add(ring);
+	if (err) {
+		fput(file);
+		return ERR_PTR(err);
+	}
+	return file;
+}
+
+/* Takes @consumers over, whether it fails or not. */
+static long create_fd(const struct disruptor_create_args *args,
+		      const struct disruptor_geometry *geometry,
+		      struct disruptor_consumer_config *consumers)
+{
+	struct disruptor_ring *ring;
+	struct file *file;
+	int fd;
+
+	/* Before memory is spent. */
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		kfree(consumers);
+		return fd;
+	}
+	ring = ring_alloc(args, geometry, consumers);
+	if (IS_ERR(ring)) {
+		put_unused_fd(fd);
+		return PTR_ERR(ring);
+	}
+	trace_disruptor_create(ring);
+	file = create_file(ring);
+	disruptor_ring_put(ring);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
 long disruptor_ring_create(struct disruptor_create_args __user *uargs)
 {
 	struct disruptor_consumer_config *consumers;
 	struct disruptor_create_args args;
 	struct disruptor_geometry geometry;
-	struct disruptor_ring *ring;
-	long ret;
+	int err;
 
-	ret = disruptor_args_get(&args, sizeof(args), uargs);
-	if (!ret)
-		ret = check_create_args(&args);
-	if (!ret)
-		ret = disruptor_geometry_init(&geometry, args.slots,
+	err = disruptor_args_get(&args, sizeof(args), uargs);
+	if (!err)
+		err = check_create_args(&args);
+	if (!err)
+		err = disruptor_geometry_init(&geometry, args.slots,
 					      args.slot_size, PAGE_SIZE);
-	if (ret)
-		return ret;
+	if (err)
+		return err;
 	consumers = get_graph(&args);
 	if (IS_ERR(consumers))
 		return PTR_ERR(consumers);
@@ -209,20 +245,24 @@ long disruptor_ring_create(struct disruptor_create_args __user *uargs)
 		kfree(consumers);
 		return -EEXIST;
 	}
-	ring = ring_alloc(&args, &geometry, consumers);
-	if (IS_ERR(ring))
-		return PTR_ERR(ring);
+	return create_fd(&args, &geometry, consumers);
+}
 
-	if (args.name[0])
-		ret = disruptor_registry_add(ring);
-	if (!ret) {
-		trace_disruptor_create(ring);
-		ret = ring_fd(ring, ACCESS_ALL);
-		if (ret < 0 && args.name[0])
-			disruptor_registry_remove(ring);
+static long open_fd(struct disruptor_ring *ring, u32 access)
+{
+	struct file *file;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = ring_file(ring, access);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
 	}
-	disruptor_ring_put(ring);
-	return ret;
+	fd_install(fd, file);
+	return fd;
 }
 
 long disruptor_ring_open(struct disruptor_open_args __user *uargs)
@@ -243,7 +283,7 @@ long disruptor_ring_open(struct disruptor_open_args __user *uargs)
 	if (!ring)
 		return -ENOENT;
 	ret = ring_permits(ring, args.access) ?
-		ring_fd(ring, args.access) : -EACCES;
+		open_fd(ring, args.access) : -EACCES;
 	disruptor_ring_put(ring);
 	return ret;
 }

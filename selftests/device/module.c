@@ -6,6 +6,7 @@
  */
 #include "ring.h"	/* first: it asks libc for all it has */
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "kselftest_harness.h"
@@ -203,6 +204,23 @@ TEST_F(trace, tells_the_life_of_a_ring_and_its_roles)
 	EXPECT_EQ(1, TRACED(" cursor=3\n"));
 }
 
+/* CREATE when no fd is free. */
+static int create_without_fd(void)
+{
+	struct rlimit old, none;
+	int fd = dup(device_fd());
+	int ret;
+
+	close(fd);
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = fd;	/* the lowest that is free, and none from there on */
+	setrlimit(RLIMIT_NOFILE, &none);
+	ret = ring_create(.graph = "a");
+	setrlimit(RLIMIT_NOFILE, &old);
+	return ret;
+}
+
 TEST_F(trace, does_not_tell_of_what_was_refused)
 {
 	int ring = ring_create(.graph = "a");
@@ -210,11 +228,13 @@ TEST_F(trace, does_not_tell_of_what_was_refused)
 
 	ASSERT_LE(0, a);
 	EXPECT_EQ(-EINVAL, ring_create(.slots = 3));
+	EXPECT_EQ(-EMFILE, create_without_fd());
 	EXPECT_EQ(-EBUSY, attach_consumer(ring, "a", NULL));
 	EXPECT_EQ(-ENOENT, evict(ring, "b", 0));
 	EXPECT_EQ(-ESRCH, evict(ring, NULL, 0));
 	EXPECT_EQ(1, TRACED("disruptor_create: "));
 	EXPECT_EQ(1, TRACED("disruptor_attach: "));
+	EXPECT_EQ(0, TRACED("disruptor_destroy: "));
 	EXPECT_EQ(0, TRACED("disruptor_detach: "));
 	EXPECT_EQ(0, TRACED("disruptor_evict: "));
 }
