@@ -60,7 +60,8 @@ static int produce(void *context)
 	struct disruptor_producer *producer;
 	uint64_t lap, lo, seq;
 
-	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL)));
+	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL),
+				  &sleeping));
 	for (lap = 0; lap < LAPS; lap++) {
 		/* Half a ring at first, so that each batch crosses the wrap. */
 		uint64_t n = lap ? SLOTS : SLOTS / 2;
@@ -87,7 +88,8 @@ static int consume(void *context)
 	int err;
 
 	CHILD_CHECK(!consumer_use(&consumer,
-				  attach_consumer(self->ring, "last", NULL)));
+				  attach_consumer(self->ring, "last", NULL),
+				  &sleeping));
 	while (!(err = disruptor_wait(consumer, &range))) {
 		CHILD_CHECK(range.lo == next);
 		array = disruptor_consumer_slot(consumer, range.lo);
@@ -127,9 +129,11 @@ TEST_F_TIMEOUT(largest, no_two_slots_share_memory, 100)
 	__u32 *write;
 	uint64_t lo, seq, wrong = 0;
 
-	ASSERT_EQ(0, producer_use(&producer, attach_producer(self->ring, NULL)));
+	ASSERT_EQ(0, producer_use(&producer, attach_producer(self->ring, NULL),
+				  &sleeping));
 	ASSERT_EQ(0, consumer_use(&consumer,
-				  attach_consumer(self->ring, "last", NULL)));
+				  attach_consumer(self->ring, "last", NULL),
+				  &sleeping));
 	ASSERT_EQ(0, disruptor_claim(producer, SLOTS, &lo));
 	write = disruptor_producer_slot(producer, lo);
 	/* A page's first and last slot are enough: pages are what can be mixed up. */

@@ -11,13 +11,15 @@
 
 #define MAX_EVENTS	20000
 #define MAX_BYTES	(24 << 20)	/* of a stream */
+#define RUN_MS		400
 
 FIXTURE(stream) {
 	int ring;
 	__u32 slots;
 	__u32 slot_size;
-	uint64_t events;		/* many laps, and no multiple of the ring */
 	uint64_t seed;
+	uint64_t *end;		/* shared: of the stream, when it is known */
+	struct quota quota;
 };
 
 FIXTURE_VARIANT(stream) {
@@ -49,16 +51,22 @@ FIXTURE_SETUP(stream)
 
 	self->slots = variant->slots;
 	self->slot_size = variant->slot_size;
-	self->events = (fit < MAX_EVENTS ? fit : MAX_EVENTS) - 1;
 	self->seed = chosen_seed();
+	self->end = shared_alloc(sizeof(*self->end));
+	ASSERT_NE(NULL, self->end);
+	/* Many laps. */
+	self->quota.least = 4 * self->slots + 3;
+	self->quota.most = fit < MAX_EVENTS ? fit : MAX_EVENTS;
+	self->quota.end_ns = now_ns() + RUN_MS * 1000000ULL;
+	ASSERT_LT(self->quota.least, self->quota.most);
 	self->ring = ring_create(.slots = variant->slots, .graph = "last",
 				 .slot_size = variant->slot_size);
 	ASSERT_LE(0, self->ring);
-	ASSERT_LT(4 * self->slots, self->events);
 }
 
 FIXTURE_TEARDOWN(stream)
 {
+	munmap(self->end, sizeof(*self->end));
 	close(self->ring);
 }
 
@@ -70,11 +78,10 @@ static int produce_in_parts(void *context)
 	uint64_t chances = self->seed;
 	uint64_t next = 0, lo, seq, hi;
 
-	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL)));
-	while (next < self->events) {
-		uint64_t most = self->events - next;
-		uint64_t n = chance_part(&chances, most < self->slots ? most :
-								     self->slots);
+	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL),
+				  chosen_wait(&chances)));
+	while (within(&self->quota, next)) {
+		uint64_t n = chance_part(&chances, self->slots);
 
 		CHILD_CHECK(!disruptor_claim(producer, n, &lo));
 		CHILD_CHECK(lo == next);
@@ -87,6 +94,7 @@ static int produce_in_parts(void *context)
 			disruptor_publish(producer, lo, hi);
 		}
 	}
+	shared_store(self->end, next);
 	disruptor_producer_end(producer);
 	return 0;
 }
@@ -102,7 +110,8 @@ static int consume_in_parts(void *context)
 	int err;
 
 	CHILD_CHECK(!consumer_use(&consumer,
-				  attach_consumer(self->ring, "last", NULL)));
+				  attach_consumer(self->ring, "last", NULL),
+				  chosen_wait(&chances)));
 	while (!(err = disruptor_wait(consumer, &range))) {
 		uint64_t part = next + chance_part(&chances, range.hi - range.lo);
 
@@ -116,7 +125,7 @@ static int consume_in_parts(void *context)
 		disruptor_release(consumer, next);
 	}
 	CHILD_CHECK(err == -ENODATA);
-	CHILD_CHECK(next == self->events);
+	CHILD_CHECK(next == shared_load(self->end));
 	disruptor_consumer_detach(consumer);
 	return 0;
 }
@@ -135,19 +144,17 @@ TEST_F(stream, every_byte_arrives)
 static int produce_by_write(void *context)
 {
 	FIXTURE_DATA(stream) *self = context;
-	uint64_t most = 4 * self->slots < self->events ? 4 * self->slots :
-						      self->events;
+	uint64_t most = 4 * self->slots;
 	struct disruptor_producer *producer;
 	uint64_t chances = self->seed;
 	uint64_t next = 0, i, n;
 	char *events = malloc(most * self->slot_size);
 
 	CHILD_CHECK(events);
-	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL)));
-	for (; next < self->events; next += n) {
+	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL),
+				  chosen_wait(&chances)));
+	for (; within(&self->quota, next); next += n) {
 		n = chance_part(&chances, most);
-		if (n > self->events - next)
-			n = self->events - next;
 		for (i = 0; i < n; i++)
 			event_fill(events + i * self->slot_size,
 				   self->slot_size, next + i);
@@ -156,6 +163,7 @@ static int produce_by_write(void *context)
 		else
 			CHILD_CHECK(!disruptor_write(producer, events, n));
 	}
+	shared_store(self->end, next);
 	disruptor_producer_end(producer);
 	return 0;
 }
@@ -172,7 +180,8 @@ static int consume_by_read(void *context)
 
 	CHILD_CHECK(events);
 	CHILD_CHECK(!consumer_use(&consumer,
-				  attach_consumer(self->ring, "last", NULL)));
+				  attach_consumer(self->ring, "last", NULL),
+				  chosen_wait(&chances)));
 	for (;;) {
 		asked = chance_part(&chances, self->slots + 1);
 		memset(events, POISON, asked * self->slot_size);
@@ -186,7 +195,7 @@ static int consume_by_read(void *context)
 		next += got;
 	}
 	CHILD_CHECK(got == -ENODATA);
-	CHILD_CHECK(next == self->events);
+	CHILD_CHECK(next == shared_load(self->end));
 	disruptor_consumer_detach(consumer);
 	return 0;
 }
@@ -209,11 +218,10 @@ static int produce_arrays(void *context)
 	uint64_t next = 0, lo, i, n;
 	char *array;
 
-	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL)));
-	for (; next < self->events; next += n) {
+	CHILD_CHECK(!producer_use(&producer, attach_producer(self->ring, NULL),
+				  &sleeping));
+	for (; within(&self->quota, next); next += n) {
 		n = next ? self->slots : (self->slots + 1) / 2;
-		if (n > self->events - next)
-			n = self->events - next;
 		CHILD_CHECK(!disruptor_claim(producer, n, &lo));
 		array = disruptor_producer_slot(producer, lo);
 		for (i = 0; i < n; i++)
@@ -221,6 +229,7 @@ static int produce_arrays(void *context)
 				   self->slot_size, lo + i);
 		disruptor_publish(producer, lo, lo + n);
 	}
+	shared_store(self->end, next);
 	disruptor_producer_end(producer);
 	return 0;
 }
@@ -235,7 +244,8 @@ static int consume_arrays(FIXTURE_DATA(stream) *self, uint64_t *wrapped)
 	int err;
 
 	CHILD_CHECK(!consumer_use(&consumer,
-				  attach_consumer(self->ring, "last", NULL)));
+				  attach_consumer(self->ring, "last", NULL),
+				  &sleeping));
 	while (!(err = disruptor_wait(consumer, &range))) {
 		CHILD_CHECK(range.lo == next);
 		array = disruptor_consumer_slot(consumer, range.lo);
@@ -247,7 +257,7 @@ static int consume_arrays(FIXTURE_DATA(stream) *self, uint64_t *wrapped)
 		disruptor_release(consumer, next);
 	}
 	CHILD_CHECK(err == -ENODATA);
-	CHILD_CHECK(next == self->events);
+	CHILD_CHECK(next == shared_load(self->end));
 	disruptor_consumer_detach(consumer);
 	return 0;
 }
@@ -276,6 +286,7 @@ FIXTURE_VARIANT(steps) {
 	enum disruptor_wait_kind kind;
 };
 
+FIXTURE_VARIANT_ADD(steps, block) { .kind = DISRUPTOR_WAIT_BLOCK };
 FIXTURE_VARIANT_ADD(steps, backoff) { .kind = DISRUPTOR_WAIT_BACKOFF };
 FIXTURE_VARIANT_ADD(steps, spin) { .kind = DISRUPTOR_WAIT_SPIN };
 FIXTURE_VARIANT_ADD(steps, yield) { .kind = DISRUPTOR_WAIT_YIELD };
@@ -289,14 +300,11 @@ FIXTURE_SETUP(steps)
 	self->ring = ring_create(.slots = STEPS_SLOTS, .graph = "fast slow");
 	ASSERT_LE(0, self->ring);
 	ASSERT_EQ(0, producer_use(&self->producer,
-				  attach_producer(self->ring, NULL)));
+				  attach_producer(self->ring, NULL), &how));
 	ASSERT_EQ(0, consumer_use(&self->fast,
-				  attach_consumer(self->ring, "fast", NULL)));
+				  attach_consumer(self->ring, "fast", NULL), &how));
 	ASSERT_EQ(0, consumer_use(&self->slow,
-				  attach_consumer(self->ring, "slow", NULL)));
-	ASSERT_EQ(0, disruptor_producer_set_wait(self->producer, &how));
-	ASSERT_EQ(0, disruptor_consumer_set_wait(self->fast, &how));
-	ASSERT_EQ(0, disruptor_consumer_set_wait(self->slow, &how));
+				  attach_consumer(self->ring, "slow", NULL), &how));
 }
 
 FIXTURE_TEARDOWN(steps)
@@ -367,7 +375,15 @@ TEST_F(steps, waits_end_at_their_deadline)
 	struct disruptor_range range = { 7, 7 };
 	uint64_t lo, deadline;
 
+	deadline = in_ms(PATIENCE_MS);
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->fast, deadline, &range));
+	EXPECT_LE(deadline, disruptor_now_ns());
+	EXPECT_GT(deadline + 5000000000ULL, disruptor_now_ns());
+	EXPECT_EQ(7, range.lo);
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->fast, 0, &range));
+
 	ASSERT_EQ(0, disruptor_claim(self->producer, STEPS_SLOTS, &lo));
+	disruptor_publish(self->producer, 0, STEPS_SLOTS);
 	deadline = in_ms(PATIENCE_MS);
 	lo = 7;
 	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->producer, 1, deadline,
@@ -377,17 +393,14 @@ TEST_F(steps, waits_end_at_their_deadline)
 	EXPECT_EQ(7, lo);
 	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(self->producer, 1, 0, &lo));
 
-	deadline = in_ms(PATIENCE_MS);
-	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->fast, deadline, &range));
-	EXPECT_LE(deadline, disruptor_now_ns());
-	EXPECT_GT(deadline + 5000000000ULL, disruptor_now_ns());
-	EXPECT_EQ(7, range.lo);
-	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->fast, 0, &range));
-
 	/* A deadline that has passed is no reason to leave events lying. */
-	disruptor_publish(self->producer, 0, 2);
 	EXPECT_EQ(0, disruptor_wait_until(self->fast, 0, &range));
-	EXPECT_EQ(2, range.hi);
+	EXPECT_EQ(STEPS_SLOTS, range.hi);
+	disruptor_release(self->fast, 1);
+	EXPECT_EQ(0, disruptor_wait_until(self->slow, 0, &range));
+	disruptor_release(self->slow, 1);
+	EXPECT_EQ(0, disruptor_claim_until(self->producer, 1, 0, &lo));
+	EXPECT_EQ(STEPS_SLOTS, lo);
 }
 
 /* ---- a full ring ------------------------------------------------------------- */
@@ -400,7 +413,8 @@ static int fill_the_ring(void *context)
 	uint64_t seq, event;
 
 	CHILD_CHECK(!producer_use(&producer,
-				  attach_producer(*(int *)context, NULL)));
+				  attach_producer(*(int *)context, NULL),
+				  &sleeping));
 	for (seq = 0; seq < HELD_EVENTS; seq++) {
 		event_fill(&event, sizeof(event), seq);
 		CHILD_CHECK(!disruptor_publish_one(producer, &event));
@@ -437,7 +451,8 @@ TEST(a_full_ring_holds_the_producer_until_the_slowest_releases)
 	ASSERT_LE(0, ring);
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, consumer_use(&consumers[i],
-					  attach_consumer(ring, names[i], NULL)));
+					  attach_consumer(ring, names[i], NULL),
+					  &sleeping));
 	producer = stage_start(fill_the_ring, &ring);
 	EXPECT_TRUE(cursor_rests_at(ring, slots));
 	for (step = 0; step < 40; step++) {

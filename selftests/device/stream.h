@@ -14,6 +14,10 @@
 
 #include <disruptor.h>
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
+
 /* ---- chance ----------------------------------------------------------------- */
 
 /* SEED=... repeats a run, as far as the scheduler lets it. */
@@ -125,33 +129,42 @@ static inline pid_t stage_start(child_fn fn, void *context)
 	_exit(fn(context));
 }
 
-/*
- * Guests have two processors, and a test has more processes: who waits lets the
- * others run.
- */
+/* Guests have few processors: spinning for long is of no use there. */
+static const struct disruptor_wait_strategy sleeping UNUSED = {
+	.kind = DISRUPTOR_WAIT_BLOCK, .spins = 4,
+};
+
 static const struct disruptor_wait_strategy yielding UNUSED = {
 	.kind = DISRUPTOR_WAIT_YIELD, .spins = 1,
 };
 
+/* One in four yields: sleepers and others have to get along. */
+static inline const struct disruptor_wait_strategy *chosen_wait(uint64_t *chances)
+{
+	return chance_below(chances, 4) ? &sleeping : &yielding;
+}
+
 /* Of a role fd, which the handle owns if this succeeds. */
-static inline int consumer_use(struct disruptor_consumer **consumer, int fd)
+static inline int consumer_use(struct disruptor_consumer **consumer, int fd,
+			       const struct disruptor_wait_strategy *wait)
 {
 	int err;
 
 	if (fd < 0)
 		return fd;
 	err = disruptor_consumer_from_fd(consumer, fd);
-	return err ?: disruptor_consumer_set_wait(*consumer, &yielding);
+	return err ?: disruptor_consumer_set_wait(*consumer, wait);
 }
 
-static inline int producer_use(struct disruptor_producer **producer, int fd)
+static inline int producer_use(struct disruptor_producer **producer, int fd,
+			       const struct disruptor_wait_strategy *wait)
 {
 	int err;
 
 	if (fd < 0)
 		return fd;
 	err = disruptor_producer_from_fd(producer, fd);
-	return err ?: disruptor_producer_set_wait(*producer, &yielding);
+	return err ?: disruptor_producer_set_wait(*producer, wait);
 }
 
 /* As attach(), when the last holder has only just been killed. */
@@ -164,6 +177,22 @@ static inline int attach_in_turn(int ring, const char *name, uint64_t *sequence)
 		sched_yield();
 	*sequence = start;
 	return fd;
+}
+
+/*
+ * For how long a producer goes on: tests are not to take for ever on a machine
+ * that is busy with others.
+ */
+struct quota {
+	uint64_t least;
+	uint64_t most;
+	uint64_t end_ns;
+};
+
+static inline bool within(const struct quota *quota, uint64_t next)
+{
+	return next < quota->most &&
+	       (next < quota->least || now_ns() < quota->end_ns);
 }
 
 /* The library's deadline, @ms from now. */
