@@ -21,6 +21,7 @@ help:
 	@echo 'make library          the library alone, into userlib/build/'
 	@echo 'make demo             watch processes pass a file through a ring [INPUT=file]'
 	@echo 'make check            all tests, in booted kernels; installs what it needs'
+	@echo '                      [SUITES="library device ..."]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
@@ -47,7 +48,7 @@ modules:
 		$(MAKE) --no-print-directory -C $(KDIR) M=$(objects) modules'
 
 check:
-	@$(rig)/check
+	@$(rig)/check $(SUITES)
 
 check-fresh:
 	@$(rig)/fresh
