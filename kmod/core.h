@@ -60,11 +60,18 @@ struct disruptor_waiter;
  * @page_size: bytes from one sequence to the next
  * @control: the control region; readers of it take no lock
  * @sequences: the sequences region; its counters are written by others
+ * @nr_producers: how many may be attached at once
+ * @availability: the availability array; NULL: there is one producer at a time
+ * @lap_shift: log2 of its length
  * @present: consumers that the others wait for
  * @waiters: who is armed
  * @fencing: by seat
+ * @producing: of several producers, those attached
+ * @dead: of several producers, those gone whose claims are not settled yet
+ * @claims: theirs
+ * @aborted: how many events were
  *
- * Constant up to @page_size; then under the owner's lock.
+ * Constant up to @lap_shift; then under the owner's lock.
  */
 struct disruptor_core {
 	struct disruptor_geometry geometry;
@@ -73,11 +80,33 @@ struct disruptor_core {
 	unsigned long page_size;
 	struct disruptor_control *control;
 	unsigned char *sequences;
+	unsigned int nr_producers;
+	u32 *availability;
+	unsigned int lap_shift;
 
 	u64 present;
 	struct disruptor_waiter *waiters;
 	struct disruptor_fencing fencing[DISRUPTOR_MAX_SEATS];
+
+	u64 producing;
+	u64 dead;
+	struct disruptor_intent claims[DISRUPTOR_MAX_PRODUCERS];
+	u64 aborted;
 };
+
+/* Of one of several producers. */
+static inline unsigned int
+disruptor_producer_seat(const struct disruptor_core *core, unsigned int index)
+{
+	return 1 + core->nr_consumers + index;
+}
+
+/* How many pages the sequences region has. */
+static inline unsigned int disruptor_seats(const struct disruptor_core *core)
+{
+	return 1 + core->nr_consumers +
+	       (core->nr_producers > 1 ? core->nr_producers : 0);
+}
 
 static inline u64 *disruptor_counter(const struct disruptor_core *core,
 				     unsigned int seat)
@@ -116,13 +145,22 @@ u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
 /* membership.c: who waits for whom */
 void disruptor_core_init(struct disruptor_core *core);
 u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat);
-void disruptor_join_begin(struct disruptor_core *core, unsigned int seat);
-void disruptor_join_finish(struct disruptor_core *core, unsigned int seat);
+u64 disruptor_start(const struct disruptor_core *core, unsigned int seat);
+void disruptor_join_begin(struct disruptor_core *core, unsigned int seat,
+			  u64 at);
+void disruptor_join_finish(struct disruptor_core *core, unsigned int seat,
+			   u64 at);
 void disruptor_resume(struct disruptor_core *core, unsigned int seat);
 void disruptor_leave(struct disruptor_core *core, unsigned int seat);
 void disruptor_set_producers(struct disruptor_core *core,
 			     unsigned int producers, bool ended);
 bool disruptor_stream_ended(const struct disruptor_core *core);
+
+/* claims.c: what several producers have claimed and published */
+u64 disruptor_published(const struct disruptor_core *core, u64 from, u64 to);
+int disruptor_producer_joins(struct disruptor_core *core);
+void disruptor_producer_dies(struct disruptor_core *core, unsigned int index);
+bool disruptor_recover(struct disruptor_core *core);
 
 /* waiters.c: who must be woken when */
 

@@ -11,6 +11,7 @@
  *   handle.c      the file descriptors of a ring
  *   role.c        ATTACH, DETACH, EVICT, and the death of a process
  *   map.c         regions and permissions
+ *   recovery.c    the claims of dead producers
  *   fence.c       full barriers on other people's processors
  *   wait.c        WAIT, WAKE
  *   poll.c        poll, epoll and io_uring
@@ -21,6 +22,7 @@
  *   graph.c       the graph and the geometry, checked
  *   membership.c  who waits for whom
  *   waiters.c     who must be woken when
+ *   claims.c      what several producers have claimed and published
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -65,12 +67,21 @@ static int __init disruptor_init(void)
 	int err;
 
 	disruptor_memory_init();
-	err = disruptor_registry_init();
+	err = disruptor_recovery_init();
 	if (err)
 		return err;
+	err = disruptor_registry_init();
+	if (err)
+		goto no_registry;
 	err = misc_register(&device);
 	if (err)
-		disruptor_registry_exit();
+		goto no_device;
+	return 0;
+
+no_device:
+	disruptor_registry_exit();
+no_registry:
+	disruptor_recovery_exit();
 	return err;
 }
 
@@ -78,6 +89,7 @@ static void __exit disruptor_exit(void)
 {
 	misc_deregister(&device);
 	disruptor_registry_exit();
+	disruptor_recovery_exit();
 }
 
 module_init(disruptor_init);

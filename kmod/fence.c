@@ -46,6 +46,17 @@ static void add_cpus_of_seat(struct disruptor_ring *ring, unsigned int seat,
 		add_cpus_of(holder, cpus);
 }
 
+static void add_cpus_of_producers(struct disruptor_ring *ring,
+				  struct cpumask *cpus)
+{
+	unsigned int seat;
+
+	add_cpus_of_seat(ring, DISRUPTOR_SEAT_PRODUCERS, cpus);
+	for (seat = disruptor_producer_seat(&ring->core, 0);
+	     seat < disruptor_seats(&ring->core); seat++)
+		add_cpus_of_seat(ring, seat, cpus);
+}
+
 /*
  * Under ring->lock.  When this returns, whoever holds one of @seats has passed a
  * full barrier since the call, wherever it runs.
@@ -63,7 +74,7 @@ void disruptor_fence_holders(struct disruptor_ring *ring,
 	/* Before the masks are read: a thread that starts to run after that. */
 	smp_mb();
 	if (seats->producers)
-		add_cpus_of_seat(ring, DISRUPTOR_SEAT_PRODUCERS, cpus);
+		add_cpus_of_producers(ring, cpus);
 	for (i = 0; i < ring->core.nr_consumers; i++) {
 		if (seats->consumers & BIT_ULL(i))
 			add_cpus_of_seat(ring, DISRUPTOR_SEAT_CONSUMER(i), cpus);

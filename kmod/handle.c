@@ -145,11 +145,28 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 	handle->ring = ring;
 	handle->role = role;
 	handle->seat = seat;
+	handle->publishes = role == DISRUPTOR_ROLE_CONSUMER ?
+		seat : DISRUPTOR_SEAT_PRODUCERS;
 	handle->access = access;
 	handle->pid = get_pid(task_tgid(current));
 	mutex_init(&handle->map_lock);
 	disruptor_wait_init(handle);
 	return handle;
+}
+
+bool disruptor_is_one_of_producers(const struct disruptor_handle *handle)
+{
+	return handle->role == DISRUPTOR_ROLE_PRODUCER &&
+	       handle->ring->core.availability;
+}
+
+/* Which consumer of the graph, or which of several producers. */
+unsigned int disruptor_handle_index(const struct disruptor_handle *handle)
+{
+	if (disruptor_is_one_of_producers(handle))
+		return handle->seat - disruptor_producer_seat(&handle->ring->core, 0);
+	return handle->role == DISRUPTOR_ROLE_CONSUMER ?
+		handle->seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
 }
 
 void disruptor_handle_free(struct disruptor_handle *handle)

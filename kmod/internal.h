@@ -42,6 +42,7 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <linux/disruptor.h>
 
@@ -77,6 +78,7 @@ struct disruptor_seat {
  * struct disruptor_memory - the pages of a ring and who pays for them
  * @control: the control region
  * @sequences: a page for each seat
+ * @availability: the laps; NULL: there is one producer at a time
  * @events: the slots, once
  * @pages: all of them
  * @user: whose RLIMIT_MEMLOCK they count against; NULL: nobody's
@@ -86,6 +88,7 @@ struct disruptor_seat {
 struct disruptor_memory {
 	struct disruptor_control *control;
 	void *sequences;
+	u32 *availability;
 	void *events;
 	unsigned long pages;
 	struct user_struct *user;
@@ -109,12 +112,17 @@ struct disruptor_ring {
 
 	struct mutex lock;		/* membership: all below */
 	unsigned int producers;		/* attached */
-	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS];
+	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS +
+				    DISRUPTOR_MAX_PRODUCERS];
 	u64 changes;			/* how often a role came or went */
 	wait_queue_head_t watchers;	/* ring fds that poll for changes */
 
+	struct delayed_work recovery;	/* of claims that could not be settled */
+
 	spinlock_t wait_lock;		/* the core, and the waits of handles */
-	struct disruptor_core core;	/* its masks change under both locks */
+	struct disruptor_core core;	/* its masks change under both locks,
+					 * its claims under ring->lock
+					 */
 };
 
 /**
@@ -122,7 +130,9 @@ struct disruptor_ring {
  * @ring: the ring; a reference
  * @role: DISRUPTOR_ROLE_*; constant
  * @access: DISRUPTOR_ACCESS_* of a ring fd; constant
- * @seat: of a role, its number; constant
+ * @seat: of a role, its number: whose page it owns; constant
+ * @publishes: the seat whose counter it moves: that of the producers for each of
+ *	them; constant
  * @pid: the process that made it; a reference
  * @mapping: of the fd's own inode: all maps of this handle and no others
  * @map_lock: protects what follows
@@ -141,6 +151,7 @@ struct disruptor_handle {
 	u32 role;
 	u32 access;
 	unsigned int seat;
+	unsigned int publishes;
 	struct pid *pid;
 	struct address_space *mapping;
 
@@ -184,8 +195,7 @@ const char *disruptor_seat_name(const struct disruptor_ring *ring,
 
 /* memory.c: pages, and what limits them */
 int disruptor_memory_alloc(struct disruptor_memory *memory,
-			   const struct disruptor_geometry *geometry,
-			   unsigned int seats);
+			   const struct disruptor_core *core);
 void disruptor_memory_free(struct disruptor_memory *memory);
 void disruptor_memory_init(void);
 
@@ -193,6 +203,8 @@ void disruptor_memory_init(void);
 struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 						u32 role, unsigned int seat,
 						u32 access);
+bool disruptor_is_one_of_producers(const struct disruptor_handle *handle);
+unsigned int disruptor_handle_index(const struct disruptor_handle *handle);
 void disruptor_handle_free(struct disruptor_handle *handle);
 struct file *disruptor_handle_file(struct disruptor_handle *handle);
 
@@ -204,6 +216,12 @@ long disruptor_role_detach(struct disruptor_handle *handle,
 void disruptor_role_lost(struct disruptor_handle *handle);
 long disruptor_role_evict(struct disruptor_ring *ring,
 			  struct disruptor_evict_args __user *uargs);
+
+/* recovery.c: the claims of dead producers */
+int disruptor_recovery_init(void);
+void disruptor_recovery_exit(void);
+void disruptor_recovery_setup(struct disruptor_ring *ring);
+void disruptor_recovery_run(struct disruptor_ring *ring);
 
 /* map.c: regions and permissions */
 int disruptor_mmap(struct file *file, struct vm_area_struct *vma);

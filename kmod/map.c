@@ -29,20 +29,41 @@ static pgoff_t page_in_region(pgoff_t pgoff)
 	return pgoff & (((pgoff_t)1 << REGION_PAGE_SHIFT) - 1);
 }
 
-static pgoff_t region_pages(const struct disruptor_ring *ring,
+static pgoff_t region_pages(const struct disruptor_handle *handle,
 			    unsigned int region)
 {
+	const struct disruptor_ring *ring = handle->ring;
+	const struct disruptor_core *core = &ring->core;
+
 	switch (region) {
 	case DISRUPTOR_REGION_CONTROL:
 		return PFN_UP(sizeof(struct disruptor_control));
 	case DISRUPTOR_REGION_SEQUENCES:
-		return 1 + ring->core.nr_consumers;
+		return disruptor_seats(core);
 	case DISRUPTOR_REGION_OWN:
-		return 1;
+		return disruptor_is_one_of_producers(handle) ? 2 : 1;
+	case DISRUPTOR_REGION_AVAILABILITY:
+		return core->availability ?
+			PFN_UP((core->geometry.index_mask + 1) *
+			       sizeof(*core->availability)) : 0;
 	case DISRUPTOR_REGION_EVENTS:
 		return 2 * (ring->core.geometry.events_bytes >> PAGE_SHIFT);
 	}
 	return 0;
+}
+
+/*
+ * A role's own page; one of several producers has the cursor's before it, which
+ * all of them move.
+ */
+static void *own_address(const struct disruptor_handle *handle,
+			 unsigned long offset)
+{
+	unsigned int seat = handle->seat;
+
+	if (disruptor_is_one_of_producers(handle) && !offset)
+		seat = DISRUPTOR_SEAT_PRODUCERS;
+	return handle->ring->core.sequences + seat * PAGE_SIZE;
 }
 
 /* The events come twice: a batch is never split at the wrap. */
@@ -58,7 +79,9 @@ static void *region_address(const struct disruptor_handle *handle,
 	case DISRUPTOR_REGION_SEQUENCES:
 		return ring->core.sequences + offset;
 	case DISRUPTOR_REGION_OWN:
-		return ring->core.sequences + handle->seat * PAGE_SIZE;
+		return own_address(handle, offset);
+	case DISRUPTOR_REGION_AVAILABILITY:
+		return (void *)ring->core.availability + offset;
 	}
 	if (offset >= ring->core.geometry.events_bytes)
 		offset -= ring->core.geometry.events_bytes;
@@ -88,6 +111,9 @@ static enum rights region_rights(const struct disruptor_handle *handle,
 	if (region == DISRUPTOR_REGION_OWN)
 		return handle->role == DISRUPTOR_ROLE_NONE ? NO_ACCESS :
 							     READ_WRITE;
+	if (region == DISRUPTOR_REGION_AVAILABILITY)
+		return handle->role == DISRUPTOR_ROLE_PRODUCER ? READ_WRITE :
+								 READ_ONLY;
 	if (region == DISRUPTOR_REGION_EVENTS)
 		return events_rights(handle);
 	return READ_ONLY;
@@ -190,7 +216,7 @@ static int check_map(const struct disruptor_handle *handle,
 		     struct vm_area_struct *vma)
 {
 	unsigned int region = region_of(vma->vm_pgoff);
-	pgoff_t pages = region_pages(handle->ring, region);
+	pgoff_t pages = region_pages(handle, region);
 	pgoff_t first = page_in_region(vma->vm_pgoff);
 	enum rights rights = region_rights(handle, region);
 

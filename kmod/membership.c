@@ -42,17 +42,47 @@ static void store_counter(const struct disruptor_core *core, unsigned int seat,
 	smp_store_release(disruptor_counter(core, seat), sequence);
 }
 
+static u64 oldest_kept(const struct disruptor_core *core, u64 cursor)
+{
+	u64 slots = core->geometry.slots;
+
+	return cursor - min(cursor, slots);
+}
+
+/*
+ * Of several producers, who waits on the cursor alone waits for the first gap
+ * below it: a consumer to read up to it, a producer not to lap it.
+ */
+static bool sees_gaps(const struct disruptor_core *core, u64 mask)
+{
+	return core->availability && !mask;
+}
+
+static u64 first_gap(const struct disruptor_core *core, u64 from, u64 cursor)
+{
+	u64 oldest = oldest_kept(core, cursor);
+
+	from = max(from, oldest);
+	return disruptor_published(core, min(from, cursor), cursor);
+}
+
 /*
  * The lowest sequence that a seat waits on, at most the cursor whatever the
- * counters say: others write them.
+ * counters say: others write them.  Of several producers, not much further than
+ * DISRUPTOR_MAX_WAIT_AHEAD of where the seat is.
  */
 u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
 {
 	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
 	u64 lowest = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
-	u64 sequence;
+	u64 sequence = 0;
 	unsigned int i;
 
+	if (sees_gaps(core, mask)) {
+		if (seat != DISRUPTOR_SEAT_PRODUCERS)
+			sequence = load_counter(core, seat);
+		return first_gap(core, sequence, lowest);
+	}
 	for (i = 0; i < core->nr_consumers; i++) {
 		if (!(mask & 1ULL << i))
 			continue;
@@ -91,6 +121,9 @@ void disruptor_core_init(struct disruptor_core *core)
 	control->slots = core->geometry.slots;
 	control->index_mask = core->geometry.index_mask;
 	control->nr_consumers = core->nr_consumers;
+	control->nr_producers = core->nr_producers;
+	while (core->geometry.index_mask >> core->lap_shift)
+		core->lap_shift++;
 	for (i = 0; i < DISRUPTOR_MAX_SEATS; i++) {
 		control->seat[i].look_at = DISRUPTOR_NOBODY_SLEEPS;
 		control->seat[i].wake_at = DISRUPTOR_NOBODY_SLEEPS;
@@ -102,17 +135,38 @@ void disruptor_core_init(struct disruptor_core *core)
 	set_present(core, present);
 }
 
-/* Until its start is known, the joiner's counter holds everybody back. */
-void disruptor_join_begin(struct disruptor_core *core, unsigned int seat)
+/*
+ * Where a joiner would start now: its barrier, wherever it was before.  Of several
+ * producers, it may take a look at every slot.
+ */
+u64 disruptor_start(const struct disruptor_core *core, unsigned int seat)
 {
-	store_counter(core, seat, disruptor_barrier(core, seat));
+	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
+	u64 cursor, from, gap;
+
+	if (!sees_gaps(core, mask))
+		return disruptor_barrier(core, seat);
+	cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+	for (from = 0;; from = gap) {
+		gap = first_gap(core, from, cursor);
+		if (gap == cursor || gap == from)
+			return gap;
+		cond_resched();
+	}
+}
+
+/* Until its start is known, the joiner's counter holds everybody back. */
+void disruptor_join_begin(struct disruptor_core *core, unsigned int seat, u64 at)
+{
+	store_counter(core, seat, at);
 	set_present(core, core->present | disruptor_consumer_bit(seat));
 }
 
-/* After the barrier on every CPU that may run a participant. */
-void disruptor_join_finish(struct disruptor_core *core, unsigned int seat)
+/* @at: read after the barrier on every CPU that may run a participant. */
+void disruptor_join_finish(struct disruptor_core *core, unsigned int seat,
+			   u64 at)
 {
-	store_counter(core, seat, disruptor_barrier(core, seat));
+	store_counter(core, seat, at);
 }
 
 /*
@@ -122,9 +176,8 @@ void disruptor_join_finish(struct disruptor_core *core, unsigned int seat)
 void disruptor_resume(struct disruptor_core *core, unsigned int seat)
 {
 	u64 cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
-	u64 slots = core->geometry.slots;
-	u64 oldest = cursor - min(cursor, slots);
-	u64 barrier = disruptor_barrier(core, seat);
+	u64 oldest = oldest_kept(core, cursor);
+	u64 barrier = disruptor_start(core, seat);
 	u64 sequence = load_counter(core, seat);
 
 	sequence = max(sequence, oldest);

@@ -89,30 +89,37 @@ static void *zeroed_pages(unsigned long bytes)
 static void free_pages_of(struct disruptor_memory *memory)
 {
 	vfree(memory->events);
+	vfree(memory->availability);
 	vfree(memory->sequences);
 	vfree(memory->control);
 }
 
 int disruptor_memory_alloc(struct disruptor_memory *memory,
-			   const struct disruptor_geometry *geometry,
-			   unsigned int seats)
+			   const struct disruptor_core *core)
 {
-	unsigned long control_bytes = PAGE_ALIGN(sizeof(*memory->control));
-	unsigned long sequences_bytes = seats * PAGE_SIZE;
+	const struct disruptor_geometry *geometry = &core->geometry;
+	unsigned long control = PAGE_ALIGN(sizeof(*memory->control));
+	unsigned long sequences = disruptor_seats(core) * PAGE_SIZE;
+	unsigned long availability = core->nr_producers < 2 ? 0 :
+		PAGE_ALIGN((geometry->index_mask + 1) *
+			   sizeof(*memory->availability));
+	unsigned long others = control + sequences + availability;
 	int err;
 
-	if (geometry->events_bytes > LONG_MAX - control_bytes - sequences_bytes)
+	if (geometry->events_bytes > LONG_MAX - others)
 		return -ENOMEM;
-	memory->pages = (control_bytes + sequences_bytes +
-			 geometry->events_bytes) >> PAGE_SHIFT;
+	memory->pages = (others + geometry->events_bytes) >> PAGE_SHIFT;
 	err = charge(memory);
 	if (err)
 		return err;
 
-	memory->control = zeroed_pages(control_bytes);
-	memory->sequences = zeroed_pages(sequences_bytes);
+	memory->control = zeroed_pages(control);
+	memory->sequences = zeroed_pages(sequences);
+	if (availability)
+		memory->availability = zeroed_pages(availability);
 	memory->events = zeroed_pages(geometry->events_bytes);
-	if (memory->control && memory->sequences && memory->events)
+	if (memory->control && memory->sequences && memory->events &&
+	    (memory->availability || !availability))
 		return 0;
 
 	free_pages_of(memory);

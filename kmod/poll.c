@@ -12,7 +12,7 @@ static __poll_t consumer_events(const struct disruptor_handle *handle,
 				bool ended, u64 barrier)
 {
 	const struct disruptor_ring *ring = handle->ring;
-	u64 own = READ_ONCE(*disruptor_counter(&ring->core, handle->seat));
+	u64 own = READ_ONCE(*disruptor_counter(&ring->core, handle->publishes));
 
 	if (barrier > own)
 		return EPOLLIN | EPOLLRDNORM;
@@ -26,7 +26,7 @@ static __poll_t producer_events(const struct disruptor_handle *handle,
 				u64 gate)
 {
 	const struct disruptor_ring *ring = handle->ring;
-	u64 cursor = READ_ONCE(*disruptor_counter(&ring->core, handle->seat));
+	u64 cursor = READ_ONCE(*disruptor_counter(&ring->core, handle->publishes));
 
 	return gate + ring->core.geometry.slots > cursor ?
 		EPOLLOUT | EPOLLWRNORM : 0;
@@ -40,7 +40,7 @@ static __poll_t role_events(const struct disruptor_handle *handle)
 
 	if (READ_ONCE(handle->revoked))
 		return EPOLLERR;
-	barrier = disruptor_barrier(&ring->core, handle->seat);
+	barrier = disruptor_barrier(&ring->core, handle->publishes);
 	return handle->role == DISRUPTOR_ROLE_PRODUCER ?
 		producer_events(handle, barrier) :
 		consumer_events(handle, ended, barrier);

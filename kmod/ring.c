@@ -59,7 +59,7 @@ static bool ring_permits(const struct disruptor_ring *ring, u32 access)
 const char *disruptor_seat_name(const struct disruptor_ring *ring,
 				unsigned int seat)
 {
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+	if (seat == DISRUPTOR_SEAT_PRODUCERS || seat > ring->core.nr_consumers)
 		return "";
 	return ring->core.consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].name;
 }
@@ -128,15 +128,26 @@ ring_alloc(const struct disruptor_create_args *args,
 		err = -ENOMEM;
 		goto no_ring;
 	}
-	err = disruptor_memory_alloc(&ring->memory, geometry,
-				     1 + args->nr_consumers);
+	ring->core = (struct disruptor_core){
+		.geometry = *geometry,
+		.consumers = consumers,
+		.nr_consumers = args->nr_consumers,
+		.nr_producers = max(args->producers, 1U),
+		.page_size = PAGE_SIZE,
+	};
+	err = disruptor_memory_alloc(&ring->memory, &ring->core);
 	if (err)
 		goto no_memory;
+	ring->core.control = ring->memory.control;
+	ring->core.sequences = ring->memory.sequences;
+	ring->core.availability = ring->memory.availability;
+	disruptor_core_init(&ring->core);
 
 	kref_init(&ring->refs);
 	mutex_init(&ring->lock);
 	spin_lock_init(&ring->wait_lock);
 	init_waitqueue_head(&ring->watchers);
+	disruptor_recovery_setup(ring);
 	INIT_LIST_HEAD(&ring->registry_node);
 	ring->id = atomic64_inc_return(&last_id);
 	ring->flags = args->flags;
@@ -144,15 +155,6 @@ ring_alloc(const struct disruptor_create_args *args,
 	ring->mode = args->mode & ~current_umask();
 	current_fsuid_fsgid(&ring->uid, &ring->gid);
 	ring->user_ns = get_user_ns(current_user_ns());
-	ring->core = (struct disruptor_core){
-		.geometry = *geometry,
-		.consumers = consumers,
-		.nr_consumers = args->nr_consumers,
-		.page_size = PAGE_SIZE,
-		.control = ring->memory.control,
-		.sequences = ring->memory.sequences,
-	};
-	disruptor_core_init(&ring->core);
 	return ring;
 
 no_memory:
@@ -164,7 +166,9 @@ no_ring:
 
 static int check_create_args(const struct disruptor_create_args *args)
 {
-	if (args->flags & ~DISRUPTOR_RING_OUTLIVES || args->reserved)
+	if (args->flags & ~DISRUPTOR_RING_OUTLIVES)
+		return -EINVAL;
+	if (args->producers > DISRUPTOR_MAX_PRODUCERS)
 		return -EINVAL;
 	if (!args->name[0])
 		return args->mode ? -EINVAL : 0;

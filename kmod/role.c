@@ -9,7 +9,10 @@
 #include "internal.h"
 #include "trace.h"
 
-/* The seat that @role and @name mean; a negative errno if none. */
+/*
+ * The seat that @role and @name mean; a negative errno if none.  For producers that
+ * of their cursor, also where each has one of its own.
+ */
 static int find_seat(const struct disruptor_ring *ring, u32 role,
 		     const char *name)
 {
@@ -28,15 +31,33 @@ static int find_seat(const struct disruptor_ring *ring, u32 role,
 	return -ENOENT;
 }
 
-static void producer_arrives(struct disruptor_ring *ring)
+/* Under ring->lock.  A seat of its own, where there may be several. */
+static int producer_arrives(struct disruptor_handle *handle)
 {
+	struct disruptor_ring *ring = handle->ring;
+	int index;
+
+	if (disruptor_is_one_of_producers(handle)) {
+		index = disruptor_producer_joins(&ring->core);
+		if (index < 0)
+			return index;
+		handle->seat = disruptor_producer_seat(&ring->core, index);
+	}
 	disruptor_set_producers(&ring->core, ++ring->producers, false);
+	return 0;
 }
 
-static void producer_leaves(struct disruptor_ring *ring, bool end)
+/* Its claims are settled before the end of the stream is told. */
+static void producer_leaves(struct disruptor_handle *handle, bool end)
 {
+	struct disruptor_ring *ring = handle->ring;
 	bool outlives = ring->flags & DISRUPTOR_RING_OUTLIVES;
 
+	if (disruptor_is_one_of_producers(handle)) {
+		disruptor_producer_dies(&ring->core, handle->seat -
+					disruptor_producer_seat(&ring->core, 0));
+		disruptor_recovery_run(ring);
+	}
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
 				!ring->producers && (end || !outlives));
@@ -50,7 +71,7 @@ static void membership_changed(struct disruptor_ring *ring)
 	ring->changes++;
 	disruptor_wait_kick(ring);
 	/* Pollers of EPOLLHUP alone have not armed for anything. */
-	for (seat = 0; seat <= ring->core.nr_consumers; seat++) {
+	for (seat = 0; seat < disruptor_seats(&ring->core); seat++) {
 		if (ring->seats[seat].holder)
 			wake_up_all(&ring->seats[seat].holder->poll_queue);
 	}
@@ -65,16 +86,19 @@ static void consumer_arrives(struct disruptor_ring *ring, unsigned int seat)
 		.producers = true,
 	};
 	bool joins = !disruptor_is_present(&ring->core, seat);
+	u64 start;
 
 	if (!joins) {
 		disruptor_resume(&ring->core, seat);
 		return;
 	}
+	start = disruptor_start(&ring->core, seat);
 	spin_lock(&ring->wait_lock);
-	disruptor_join_begin(&ring->core, seat);
+	disruptor_join_begin(&ring->core, seat, start);
 	spin_unlock(&ring->wait_lock);
 	disruptor_fence_holders(ring, &all);
-	disruptor_join_finish(&ring->core, seat);
+	disruptor_join_finish(&ring->core, seat,
+			      disruptor_start(&ring->core, seat));
 }
 
 static void consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
@@ -88,21 +112,23 @@ static void consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
 static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 {
 	struct disruptor_ring *ring = handle->ring;
-	unsigned int seat = handle->seat;
+	int err = 0;
 
-	if (ring->seats[seat].holder)
+	if (ring->seats[handle->seat].holder)
 		return -EBUSY;
-	ring->seats[seat].holder = handle;
-	ring->seats[seat].attaches++;
-
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		producer_arrives(ring);
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		err = producer_arrives(handle);
 	else
-		consumer_arrives(ring, seat);
+		consumer_arrives(ring, handle->seat);
+	if (err)
+		return err;
+	ring->seats[handle->seat].holder = handle;
+	ring->seats[handle->seat].attaches++;
 	membership_changed(ring);
 
-	*sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
-	trace_disruptor_attach(ring, seat, *sequence);
+	*sequence = READ_ONCE(*disruptor_counter(&ring->core,
+						 handle->publishes));
+	trace_disruptor_attach(ring, handle->seat, *sequence);
 	return 0;
 }
 
@@ -118,8 +144,8 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 	disruptor_map_revoke(handle);
 	ring->seats[seat].holder = NULL;
 
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		producer_leaves(ring, end);
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		producer_leaves(handle, end);
 	else if (disruptor_is_optional(&ring->core, seat))
 		consumer_leaves(ring, seat);
 	membership_changed(ring);
@@ -178,8 +204,7 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 	if (err)
 		goto no_seat;
 
-	args.index = args.role == DISRUPTOR_ROLE_CONSUMER ?
-		seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
+	args.index = disruptor_handle_index(handle);
 	err = disruptor_args_put(uargs, &args, sizeof(args));
 	if (err)
 		goto no_seat;
@@ -257,6 +282,15 @@ static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
 	return 0;
 }
 
+static int producer_seat(const struct disruptor_ring *ring, unsigned int index)
+{
+	if (index >= ring->core.nr_producers)
+		return -EINVAL;
+	return ring->core.availability ?
+		disruptor_producer_seat(&ring->core, index) :
+		DISRUPTOR_SEAT_PRODUCERS;
+}
+
 long disruptor_role_evict(struct disruptor_ring *ring,
 			  struct disruptor_evict_args __user *uargs)
 {
@@ -267,11 +301,15 @@ long disruptor_role_evict(struct disruptor_ring *ring,
 	err = disruptor_args_get(&args, sizeof(args), uargs);
 	if (err)
 		return err;
-	if (args.flags & ~DISRUPTOR_EVICT_UNGATE || args.reserved)
+	if (args.flags & ~DISRUPTOR_EVICT_UNGATE)
 		return -EINVAL;
 	if (args.flags && args.role != DISRUPTOR_ROLE_CONSUMER)
 		return -EINVAL;
 	seat = find_seat(ring, args.role, args.name);
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		seat = producer_seat(ring, args.index);
+	else if (args.index)
+		return -EINVAL;
 	if (seat == -EINVAL)
 		return seat;
 	if (!disruptor_ring_owned(ring))

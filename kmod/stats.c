@@ -9,12 +9,6 @@
 
 #include "internal.h"
 
-static unsigned int handle_index(const struct disruptor_handle *handle)
-{
-	return handle->role == DISRUPTOR_ROLE_CONSUMER ?
-		handle->seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
-}
-
 static void fill_info(struct disruptor_info *info,
 		      const struct disruptor_handle *handle)
 {
@@ -27,13 +21,13 @@ static void fill_info(struct disruptor_info *info,
 	info->events_bytes = ring->core.geometry.events_bytes;
 	info->nr_consumers = ring->core.nr_consumers;
 	info->role = handle->role;
-	info->index = handle_index(handle);
+	info->index = disruptor_handle_index(handle);
 	info->access = handle->access;
 	info->page_size = PAGE_SIZE;
 	info->mode = ring->mode;
 	info->uid = from_kuid_munged(current_user_ns(), ring->uid);
 	info->gid = from_kgid_munged(current_user_ns(), ring->gid);
-	info->reserved = 0;
+	info->producers = ring->core.nr_producers;
 	strscpy_pad(info->name, ring->name, sizeof(info->name));
 }
 
@@ -68,21 +62,24 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 	const struct disruptor_seat *from = &ring->seats[seat];
 
 	stats->sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
-	stats->waits_on = ring->core.control->seat[seat].waits_on;
 	if (from->holder) {
 		stats->flags |= DISRUPTOR_SEAT_HELD;
 		stats->pid = pid_vnr(from->holder->pid);
 	}
-	if (seat != DISRUPTOR_SEAT_PRODUCERS &&
-	    disruptor_is_present(&ring->core, seat))
-		stats->flags |= DISRUPTOR_SEAT_GATING;
 	stats->attaches = from->attaches;
 	stats->detaches = from->detaches;
 	stats->losses = from->losses;
 	stats->evictions = from->evictions;
 	stats->sleeps = READ_ONCE(from->sleeps);
 	stats->wakes = READ_ONCE(from->wakes);
+	/* One of several producers publishes, and waits, as the producers do. */
+	if (seat > ring->core.nr_consumers)
+		return;
+	stats->waits_on = ring->core.control->seat[seat].waits_on;
 	stats->interrupts = READ_ONCE(ring->core.fencing[seat].interrupts);
+	if (seat != DISRUPTOR_SEAT_PRODUCERS &&
+	    disruptor_is_present(&ring->core, seat))
+		stats->flags |= DISRUPTOR_SEAT_GATING;
 }
 
 static void fill_stats(struct disruptor_stats *stats,
@@ -95,7 +92,8 @@ static void fill_stats(struct disruptor_stats *stats,
 	mutex_lock(&ring->lock);
 	stats->state = ring->core.control->state;
 	stats->epoch = ring->core.control->epoch;
-	for (seat = 0; seat <= ring->core.nr_consumers; seat++)
+	stats->aborted = ring->core.aborted;
+	for (seat = 0; seat < disruptor_seats(&ring->core); seat++)
 		fill_seat(&seats[seat], ring, seat);
 	handle->seen_changes = ring->changes;
 	mutex_unlock(&ring->lock);
@@ -106,7 +104,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 		     struct disruptor_stats __user *uargs)
 {
 	struct disruptor_ring *ring = handle->ring;
-	unsigned int nr = 1 + ring->core.nr_consumers;
+	unsigned int nr = disruptor_seats(&ring->core);
 	struct disruptor_seat_stats *seats;
 	struct disruptor_stats stats;
 	unsigned int room;

@@ -56,6 +56,23 @@ TRACE_EVENT(disruptor_destroy,
 	TP_printk("ring=%llu cursor=%llu", __entry->ring, __entry->cursor)
 );
 
+TRACE_EVENT(disruptor_abort,
+	TP_PROTO(const struct disruptor_ring *ring, u64 events),
+	TP_ARGS(ring, events),
+	TP_STRUCT__entry(
+		__field(u64, ring)
+		__field(u64, events)
+		__field(u64, below)
+	),
+	TP_fast_assign(
+		__entry->ring = ring->id;
+		__entry->events = events;
+		__entry->below = ring->core.control->aborted;
+	),
+	TP_printk("ring=%llu events=%llu below=%llu", __entry->ring,
+		  __entry->events, __entry->below)
+);
+
 TRACE_EVENT(disruptor_attach,
 	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
 		 u64 sequence),

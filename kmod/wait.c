@@ -47,7 +47,7 @@ static int outcome(const struct disruptor_handle *handle, u64 target,
 {
 	if (READ_ONCE(handle->revoked))
 		return -ESTALE;
-	return disruptor_outcome(&handle->ring->core, handle->seat, target,
+	return disruptor_outcome(&handle->ring->core, handle->publishes, target,
 				 reached);
 }
 
@@ -111,7 +111,7 @@ long disruptor_wake(struct disruptor_handle *handle, unsigned long flags)
 	ring->seats[handle->seat].wakes++;
 	disruptor_fire_met(&ring->core);
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
-		disruptor_unfence(&ring->core, handle->seat);
+		disruptor_unfence(&ring->core, handle->publishes);
 	spin_unlock(&ring->wait_lock);
 	return 0;
 }
@@ -190,7 +190,7 @@ static int wait_for_barrier(struct disruptor_handle *handle, u64 target,
 	struct sleeper sleeper = {
 		.waiter = {
 			.fire = fire_sleeper,
-			.seat = handle->seat,
+			.seat = handle->publishes,
 			.target = target,
 		},
 		.handle = handle,
@@ -212,6 +212,15 @@ static int wait_for_barrier(struct disruptor_handle *handle, u64 target,
 	return err;
 }
 
+/* Of several producers, a target that is far away is work at every wake. */
+static u64 most_ahead(const struct disruptor_core *core)
+{
+	u64 slots = core->geometry.slots;
+
+	return core->availability ? min_t(u64, slots, DISRUPTOR_MAX_WAIT_AHEAD) :
+				    slots;
+}
+
 /*
  * A consumer waits until its barrier is at the target; a producer, who may be
  * ahead of its gate by all the slots, until it is that much short of it.
@@ -222,10 +231,10 @@ int disruptor_wait_for(struct disruptor_handle *handle, u64 target,
 	const struct disruptor_core *core = &handle->ring->core;
 	bool produces = handle->role == DISRUPTOR_ROLE_PRODUCER;
 	u64 ahead = produces ? core->geometry.slots : 0;
-	u64 own = READ_ONCE(*disruptor_counter(core, handle->seat));
+	u64 own = READ_ONCE(*disruptor_counter(core, handle->publishes));
 	int err;
 
-	if (target > own && target - own > core->geometry.slots)
+	if (target > own && target - own > most_ahead(core))
 		return -EINVAL;
 	err = wait_for_barrier(handle, target - min(target, ahead), deadline_ns,
 			       reached);
@@ -295,7 +304,7 @@ void disruptor_wait_init(struct disruptor_handle *handle)
 {
 	init_waitqueue_head(&handle->poll_queue);
 	handle->poll_waiter.fire = fire_pollers;
-	handle->poll_waiter.seat = handle->seat;
+	handle->poll_waiter.seat = handle->publishes;
 }
 
 void disruptor_wait_exit(struct disruptor_handle *handle)

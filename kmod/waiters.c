@@ -140,6 +140,24 @@ static void tell_publisher(struct disruptor_core *core, unsigned int seat,
 		WRITE_ONCE(told->look_at, look_at);
 }
 
+/*
+ * When @seat, which holds @waiter up, is next wanted: when it gets to the goal.
+ * Several producers publish out of order, and whoever is last to fill a gap may
+ * fill one far below the goal: there, when anything from the first gap on is
+ * published.
+ */
+static u64 wanted_at(const struct disruptor_core *core,
+		     const struct disruptor_waiter *waiter, unsigned int seat)
+{
+	u64 least = goal(core, waiter);
+	u64 gap;
+
+	if (!core->availability || seat != DISRUPTOR_SEAT_PRODUCERS)
+		return least;
+	gap = disruptor_barrier(core, waiter->seat);
+	return min(least, gap + 1);
+}
+
 /* Tell every publisher when it is next wanted. */
 static void tell_publishers(struct disruptor_core *core)
 {
@@ -151,12 +169,13 @@ static void tell_publishers(struct disruptor_core *core)
 	for (seat = 0; seat <= core->nr_consumers; seat++)
 		wake_at[seat] = DISRUPTOR_NOBODY_SLEEPS;
 	for (waiter = core->waiters; waiter; waiter = waiter->next) {
-		u64 least = goal(core, waiter);
-
 		held_up_by(core, waiter, &seats);
 		for (seat = 0; seat <= core->nr_consumers; seat++) {
+			u64 at = wake_at[seat];
+
 			if (has_seat(&seats, seat))
-				wake_at[seat] = min(wake_at[seat], least);
+				at = wanted_at(core, waiter, seat);
+			wake_at[seat] = min(wake_at[seat], at);
 		}
 	}
 	for (seat = 0; seat <= core->nr_consumers; seat++)

@@ -464,13 +464,13 @@ TEST_F(abi, detach_refuses_unknown_flags_and_an_end_by_a_consumer)
 	REFUSED_AS(#change, err, self->ring, DISRUPTOR_IOC_EVICT, &args);	\
 } while (0)
 
-TEST_F(abi, evict_refuses_unknown_roles_flags_reserved_fields_and_bad_names)
+TEST_F(abi, evict_refuses_unknown_roles_flags_producers_and_bad_names)
 {
 	EVICT_REFUSED(EINVAL, args.role = DISRUPTOR_ROLE_NONE);
 	EVICT_REFUSED(EINVAL, args.role = 3);
 	EVICT_REFUSED(EINVAL, args.flags = 1U << 1);
 	EVICT_REFUSED(EINVAL, args.flags = 1U << 31);
-	EVICT_REFUSED(EINVAL, args.reserved = 1);
+	EVICT_REFUSED(EINVAL, args.index = 1);
 	EVICT_REFUSED(EINVAL, args.name[0] = '\0');
 	EVICT_REFUSED(EINVAL, strcpy(args.name, "a b"));
 	EVICT_REFUSED(EINVAL, memset(args.name, 'a', sizeof(args.name)));

@@ -56,11 +56,12 @@ OFFSET(info, role, 48);
 OFFSET(info, page_size, 60);
 OFFSET(info, name, 80);
 
-SIZE(stats, 40);
+SIZE(stats, 48);
 OFFSET(stats, epoch, 8);
 OFFSET(stats, memory_bytes, 16);
-OFFSET(stats, seats, 24);
-OFFSET(stats, nr_seats, 32);
+OFFSET(stats, aborted, 24);
+OFFSET(stats, seats, 32);
+OFFSET(stats, nr_seats, 40);
 
 SIZE(seat_stats, 80);
 OFFSET(seat_stats, waits_on, 8);
@@ -69,7 +70,8 @@ OFFSET(seat_stats, attaches, 24);
 
 SIZE(publisher, 128);
 OFFSET(control, epoch, 128);
-OFFSET(control, state, 136);
+OFFSET(control, aborted, 136);
+OFFSET(control, state, 144);
 OFFSET(control, seat, 256);
 SIZE(control, 256 + 65 * 128);
 

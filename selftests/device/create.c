@@ -78,13 +78,13 @@ TEST_F(create, refuses_slot_sizes_that_are_no_multiple_of_four_or_too_large)
 	CREATE_REFUSED(EINVAL, args.slot_size = ~3U);
 }
 
-TEST_F(create, refuses_unknown_flags_and_reserved_fields)
+TEST_F(create, refuses_unknown_flags_and_numbers_of_producers)
 {
 	CREATE_REFUSED(EINVAL, args.flags = 1U << 1);
 	CREATE_REFUSED(EINVAL, args.flags = 1U << 31);
 	CREATE_REFUSED(EINVAL, args.flags = DISRUPTOR_RING_OUTLIVES | 1U << 7);
-	CREATE_REFUSED(EINVAL, args.reserved = 1);
-	CREATE_REFUSED(EINVAL, args.reserved = 1U << 31);
+	CREATE_REFUSED(EINVAL, args.producers = DISRUPTOR_MAX_PRODUCERS + 1);
+	CREATE_REFUSED(EINVAL, args.producers = 1U << 31);
 	CREATE_REFUSED(EINVAL, c[1].flags = 1U << 2);
 	CREATE_REFUSED(EINVAL, c[2].flags |= 1U << 31);
 	CREATE_REFUSED(EINVAL, c[0].reserved = 1);

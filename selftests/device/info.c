@@ -50,7 +50,7 @@ static void expect_info(struct __test_metadata *_metadata, int fd, __u32 role,
 	EXPECT_EQ(0, full.info.mode);
 	EXPECT_EQ(geteuid(), full.info.uid);
 	EXPECT_EQ(getegid(), full.info.gid);
-	EXPECT_EQ(0, full.info.reserved);
+	EXPECT_EQ(1, full.info.producers);
 	EXPECT_STREQ("", full.info.name);
 }
 

@@ -29,7 +29,7 @@ AT(disruptor_create_args, consumers, 16);
 AT(disruptor_create_args, nr_consumers, 24);
 AT(disruptor_create_args, consumer_size, 28);
 AT(disruptor_create_args, mode, 32);
-AT(disruptor_create_args, reserved, 36);
+AT(disruptor_create_args, producers, 36);
 AT(disruptor_create_args, name, 40);
 SIZE(disruptor_create_args, 104);
 
@@ -58,7 +58,7 @@ SIZE(disruptor_detach_args, 8);
 AT(disruptor_evict_args, size, 0);
 AT(disruptor_evict_args, role, 4);
 AT(disruptor_evict_args, flags, 8);
-AT(disruptor_evict_args, reserved, 12);
+AT(disruptor_evict_args, index, 12);
 AT(disruptor_evict_args, name, 16);
 SIZE(disruptor_evict_args, 48);
 
@@ -78,7 +78,7 @@ AT(disruptor_info, page_size, 60);
 AT(disruptor_info, mode, 64);
 AT(disruptor_info, uid, 68);
 AT(disruptor_info, gid, 72);
-AT(disruptor_info, reserved, 76);
+AT(disruptor_info, producers, 76);
 AT(disruptor_info, name, 80);
 SIZE(disruptor_info, 144);
 
@@ -99,10 +99,11 @@ AT(disruptor_stats, size, 0);
 AT(disruptor_stats, state, 4);
 AT(disruptor_stats, epoch, 8);
 AT(disruptor_stats, memory_bytes, 16);
-AT(disruptor_stats, seats, 24);
-AT(disruptor_stats, nr_seats, 32);
-AT(disruptor_stats, seat_size, 36);
-SIZE(disruptor_stats, 40);
+AT(disruptor_stats, aborted, 24);
+AT(disruptor_stats, seats, 32);
+AT(disruptor_stats, nr_seats, 40);
+AT(disruptor_stats, seat_size, 44);
+SIZE(disruptor_stats, 48);
 
 AT(disruptor_wait_args, size, 0);
 AT(disruptor_wait_args, flags, 4);
@@ -115,6 +116,10 @@ AT(disruptor_uring_wait, target, 0);
 AT(disruptor_uring_wait, deadline_ns, 8);
 SIZE(disruptor_uring_wait, 16);
 
+AT(disruptor_intent, lo, 0);
+AT(disruptor_intent, hi, 8);
+SIZE(disruptor_intent, 16);
+
 AT(disruptor_publisher, look_at, 0);
 AT(disruptor_publisher, wake_at, 8);
 AT(disruptor_publisher, waits_on, 16);
@@ -126,9 +131,11 @@ AT(disruptor_control, slot_size, 4);
 AT(disruptor_control, slots, 8);
 AT(disruptor_control, index_mask, 16);
 AT(disruptor_control, nr_consumers, 24);
+AT(disruptor_control, nr_producers, 28);
 AT(disruptor_control, epoch, 128);
-AT(disruptor_control, state, 136);
-AT(disruptor_control, producers, 140);
+AT(disruptor_control, aborted, 136);
+AT(disruptor_control, state, 144);
+AT(disruptor_control, producers, 148);
 AT(disruptor_control, seat, 256);
 SIZE(disruptor_control, 256 + 65 * 128);
 

@@ -236,7 +236,7 @@ TEST(info_tells_geometry_and_graph)
 	EXPECT_EQ(0, info.mode);
 	EXPECT_EQ(geteuid(), info.uid);
 	EXPECT_EQ(getegid(), info.gid);
-	EXPECT_EQ(0, info.reserved);
+	EXPECT_EQ(1, info.producers);
 	EXPECT_STREQ("", info.name);
 	EXPECT_STREQ("a", consumers[0].name);
 	EXPECT_EQ(DISRUPTOR_CONSUMER_OPTIONAL, consumers[0].flags);

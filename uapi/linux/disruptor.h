@@ -30,6 +30,7 @@
 #include <linux/types.h>
 
 #define DISRUPTOR_MAX_CONSUMERS		64
+#define DISRUPTOR_MAX_PRODUCERS		64
 #define DISRUPTOR_MAX_SLOTS		(1U << 28)
 #define DISRUPTOR_MIN_SLOT_SIZE		4	/* bytes; and the unit of slot sizes */
 #define DISRUPTOR_MAX_SLOT_SIZE		65536	/* bytes */
@@ -76,7 +77,9 @@ struct disruptor_consumer_config {
  * @consumer_size: sizeof(struct disruptor_consumer_config)
  * @mode: permission bits of a named ring, less the caller's umask: r may
  *	attach as consumer and observe, w may attach as producer; 0 if unnamed
- * @reserved: 0
+ * @producers: how many may be attached at once, up to DISRUPTOR_MAX_PRODUCERS;
+ *	0 and 1: one.  Where there may be several, events are claimed and
+ *	published otherwise: see struct disruptor_intent
  * @name: empty for an unnamed ring
  */
 struct disruptor_create_args {
@@ -88,7 +91,7 @@ struct disruptor_create_args {
 	__u32 nr_consumers;
 	__u32 consumer_size;
 	__u32 mode;
-	__u32 reserved;
+	__u32 producers;
 	char name[DISRUPTOR_RING_NAME_LEN];
 };
 
@@ -130,7 +133,8 @@ struct disruptor_unlink_args {
  * @size: sizeof(struct disruptor_attach_args)
  * @role: DISRUPTOR_ROLE_PRODUCER or DISRUPTOR_ROLE_CONSUMER
  * @flags: 0
- * @index: out: the consumer's index in the graph; 0 for a producer
+ * @index: out: the consumer's index in the graph; the producer's among those that
+ *	may be attached at once
  * @sequence: out: the sequence at which the role goes on
  * @name: the consumer's name; empty for a producer
  */
@@ -164,14 +168,14 @@ struct disruptor_detach_args {
  * @size: sizeof(struct disruptor_evict_args)
  * @role: DISRUPTOR_ROLE_PRODUCER or DISRUPTOR_ROLE_CONSUMER
  * @flags: DISRUPTOR_EVICT_*
- * @reserved: 0
- * @name: the consumer's name; empty for the producer
+ * @index: which producer; 0 for a consumer
+ * @name: the consumer's name; empty for a producer
  */
 struct disruptor_evict_args {
 	__u32 size;
 	__u32 role;
 	__u32 flags;
-	__u32 reserved;
+	__u32 index;
 	char name[DISRUPTOR_CONSUMER_NAME_LEN];
 };
 
@@ -191,13 +195,13 @@ struct disruptor_evict_args {
  * @nr_consumers: in: how many fit at @consumers; out: how many there are
  * @consumer_size: in: sizeof(struct disruptor_consumer_config)
  * @role: out: DISRUPTOR_ROLE_*, of the fd
- * @index: out: of a consumer fd, its index in the graph; else 0
+ * @index: out: of a role fd, as ATTACH gave it; else 0
  * @access: out: of a ring fd, DISRUPTOR_ACCESS_*; else 0
  * @page_size: out: bytes from one sequence to the next in the sequences region
  * @mode: out: permission bits, 0 if unnamed
  * @uid: out: owner, as the caller's user namespace sees it
  * @gid: out: group, likewise
- * @reserved: out: 0
+ * @producers: out: how many producers may be attached at once
  * @name: out: name, empty if unnamed
  */
 struct disruptor_info {
@@ -217,7 +221,7 @@ struct disruptor_info {
 	__u32 mode;
 	__u32 uid;
 	__u32 gid;
-	__u32 reserved;
+	__u32 producers;
 	char name[DISRUPTOR_RING_NAME_LEN];
 };
 
@@ -227,7 +231,8 @@ struct disruptor_info {
 
 /**
  * struct disruptor_seat_stats - one place in the graph
- * @sequence: its counter
+ * @sequence: its counter; of one of several producers, where its claim begins,
+ *	or 0
  * @waits_on: consumers whose sequences it waits on now; 0: the cursor.  For
  *	the producers: the gating sequences
  * @flags: DISRUPTOR_SEAT_*
@@ -264,9 +269,11 @@ struct disruptor_seat_stats {
  * @state: out: DISRUPTOR_STATE_*
  * @epoch: out: membership epoch
  * @memory_bytes: out: memory charged for the ring
+ * @aborted: out: how many events were claimed by producers that died, and are
+ *	skipped
  * @seats: in: where to put an array of structs disruptor_seat_stats, first the
- *	producers', then the consumers' in the order of the graph; may be 0 if
- *	@nr_seats is 0
+ *	producers' cursor, then the consumers' in the order of the graph, then,
+ *	where there may be several, each producer's; may be 0 if @nr_seats is 0
  * @nr_seats: in: how many fit at @seats; out: how many there are
  * @seat_size: in: sizeof(struct disruptor_seat_stats)
  */
@@ -275,6 +282,7 @@ struct disruptor_stats {
 	__u32 state;
 	__aligned_u64 epoch;
 	__aligned_u64 memory_bytes;
+	__aligned_u64 aborted;
 	__aligned_u64 seats;
 	__u32 nr_seats;
 	__u32 seat_size;
@@ -289,8 +297,8 @@ struct disruptor_stats {
 
 /*
  * On /dev/disruptor.  Returns a ring fd with all access.
- *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, a name
- *            or the graph is wrong: a name that is not unique, a consumer after
+ *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, @producers,
+ *            a name or the graph is wrong: a name that is not unique, a consumer after
  *            itself or after one that is not before it
  *   EEXIST   a ring of that name exists
  *   EPERM    RLIMIT_MEMLOCK would be exceeded and the caller lacks CAP_IPC_LOCK
@@ -324,7 +332,7 @@ struct disruptor_stats {
  *   EACCES   the ring fd lacks DISRUPTOR_ACCESS_READ (consumer) or
  *            DISRUPTOR_ACCESS_WRITE (producer)
  *   ENOENT   the graph has no consumer of that name
- *   EBUSY    the role is held
+ *   EBUSY    the role is held, by as many as may hold it
  *   EMFILE, ENFILE, ENOMEM  no fd or no memory is left
  */
 #define DISRUPTOR_IOC_ATTACH	_IO(DISRUPTOR_IOC_TYPE, 0x03)
@@ -339,7 +347,8 @@ struct disruptor_stats {
 /*
  * On a ring fd.  Takes a role away from who holds it: its maps are revoked
  * (the next touch is a SIGBUS) and its fd answers ESTALE.  Returns 0.
- *   EINVAL   @role or @name is wrong, or DISRUPTOR_EVICT_UNGATE with a producer
+ *   EINVAL   @role, @index or @name is wrong, or DISRUPTOR_EVICT_UNGATE with a
+ *            producer
  *   EPERM    the caller neither owns the ring nor has CAP_FOWNER
  *   ENOENT   the graph has no consumer of that name
  *   ESRCH    nobody holds the role; with DISRUPTOR_EVICT_UNGATE: and nobody
@@ -383,7 +392,9 @@ struct disruptor_wait_args {
 /*
  * On a role fd.  Sleeps until the target is met, and not for less: whoever makes
  * it true wakes it.  Returns 0.
- *   EINVAL     @target is more than the ring ahead, and could never be met
+ *   EINVAL     @target is more than the ring ahead, and could never be met; or
+ *              more than DISRUPTOR_MAX_WAIT_AHEAD, where there may be several
+ *              producers
  *   ETIMEDOUT  @deadline_ns has come
  *   ENODATA    consumer: the stream ends before @target, and it has all of it
  *   EINTR      a signal (a handler with SA_RESTART has the wait go on)
@@ -393,6 +404,7 @@ struct disruptor_wait_args {
  */
 #define DISRUPTOR_IOC_WAIT	_IO(DISRUPTOR_IOC_TYPE, 0x08)
 #define DISRUPTOR_MAX_WAITS	16
+#define DISRUPTOR_MAX_WAIT_AHEAD	65536
 
 /* Argument of DISRUPTOR_IOC_WAKE. */
 #define DISRUPTOR_WAKE_UNFENCE	1	/* and publishing without a fence is wanted again */
@@ -438,8 +450,11 @@ struct disruptor_uring_wait {
  *
  *   region     ring fd    producer    consumer     length
  *   CONTROL    r          r           r            sizeof(struct disruptor_control)
- *   SEQUENCES  r          r           r            (1 + consumers) * page_size
- *   OWN        -          rw          rw           page_size
+ *   SEQUENCES  r          r           r            (seats) * page_size
+ *   OWN        -          rw          rw           page_size, or twice that for
+ *                                                  one of several producers
+ *   AVAILAB.   r          rw          r            4 * (index_mask + 1), to pages;
+ *                                                  where there may be several
  *   EVENTS     r          rw          r, or rw     2 * events_bytes
  *                                     if MODIFIES
  *
@@ -464,16 +479,48 @@ struct disruptor_uring_wait {
 
 /*
  * Seats number the sequences: 0 is the producers' cursor, 1 + i is the i-th
- * consumer.  Each has a page of its own, because a page is what a permission
+ * consumer, 1 + consumers + i is the i-th producer where there may be several.
+ * Each has a page of its own, because a page is what a permission
  * is given for.  Its counter stands alone on a pair of cache lines, at an
  * offset that differs from page to page: counters at one offset would compete
  * for one set of the first-level cache.
  */
 #define DISRUPTOR_SEAT_PRODUCERS	0
 #define DISRUPTOR_SEAT_CONSUMER(i)	(1 + (i))
-#define DISRUPTOR_MAX_SEATS		(1 + DISRUPTOR_MAX_CONSUMERS)
+#define DISRUPTOR_MAX_SEATS		(1 + DISRUPTOR_MAX_CONSUMERS)	/* of those that publish */
 #define DISRUPTOR_LINE			128	/* bytes; prefetchers take lines in pairs */
 #define DISRUPTOR_COUNTER_OFFSET(seat)	(((seat) % 32) * DISRUPTOR_LINE)
+
+/**
+ * struct disruptor_intent - what one of several producers is about
+ * @lo: first sequence of its claim
+ * @hi: end of it; 0: it has none
+ *
+ * Where there may be several producers, seat 0 counts what is claimed, and is
+ * moved by compare-and-swap; page 0 of OWN is that counter's, page 1 has this, at
+ * the offset of the producer's seat.  In this order, a producer
+ *
+ *   1. stores @lo, then @hi, of what it is about to claim,
+ *   2. moves the counter from @lo to @hi (acquire and release), or goes back to 1,
+ *   3. writes the events, and stores (release) the lap of each in the
+ *      availability array,
+ *   4. stores 0 in @hi (release).
+ *
+ * Slot i of the array has the lap of the event last published there.  Consumers
+ * straight after the producers read up to the first that is not.  When a producer
+ * dies, the kernel marks what it had claimed and not published as aborted:
+ * consumers skip it.
+ */
+struct disruptor_intent {
+	__aligned_u64 lo;
+	__aligned_u64 hi;
+};
+
+#define DISRUPTOR_LAP_MASK		0x7fffffffU
+#define DISRUPTOR_LAP_ABORTED		0x80000000U
+/* @shift: log2(index_mask + 1) */
+#define DISRUPTOR_LAP(sequence, shift)	\
+	((__u32)(((sequence) >> (shift)) + 1) & DISRUPTOR_LAP_MASK)
 
 /**
  * struct disruptor_publisher - what the kernel tells the holder of a seat
@@ -509,9 +556,11 @@ struct disruptor_publisher {
  * @slots: how many events the ring holds
  * @index_mask: as in struct disruptor_info
  * @nr_consumers: how many there are
+ * @nr_producers: how many may be attached at once
  * @reserved: 0
  * @epoch: moves whenever a @waits_on changes.  Read it, the mask, the
  *	sequences the mask names, and the epoch again; if it moved, start over
+ * @aborted: no sequence from here on is aborted
  * @state: DISRUPTOR_STATE_*
  * @producers: how many are attached
  * @reserved2: 0
@@ -523,12 +572,14 @@ struct disruptor_control {
 	__aligned_u64 slots;
 	__aligned_u64 index_mask;
 	__u32 nr_consumers;
-	__u32 reserved[25];
+	__u32 nr_producers;
+	__u32 reserved[24];
 
 	__aligned_u64 epoch;
+	__aligned_u64 aborted;
 	__u32 state;
 	__u32 producers;
-	__u32 reserved2[28];
+	__u32 reserved2[26];
 
 	struct disruptor_publisher seat[DISRUPTOR_MAX_SEATS];
 };
