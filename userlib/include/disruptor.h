@@ -101,6 +101,9 @@ int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
  * @slots: how many events it holds; a power of two
  * @slot_size: bytes of an event; a multiple of 4
  * @flags: DISRUPTOR_RING_*, DISRUPTOR_PRIVATE
+ * @producers: how many may be attached at once; 0 and 1: one, with struct
+ *	disruptor_producer; more, up to DISRUPTOR_MAX_PRODUCERS: with struct
+ *	disruptor_multi
  * @mode: permission bits if named, less the umask: r may consume and observe, w may
  *	produce
  * @name: NULL for an unnamed ring; a private ring has no name
@@ -112,6 +115,7 @@ struct disruptor_config {
 	uint32_t slots;
 	uint32_t slot_size;
 	unsigned int flags;
+	unsigned int producers;
 	mode_t mode;
 	const char *name;
 	struct disruptor_graph graph;
@@ -238,6 +242,8 @@ struct disruptor_view {
 	const unsigned char *sequences;
 	uint64_t page_size;
 	const struct disruptor_control *control;
+	const uint32_t *availability;	/* NULL: there is one producer at a time */
+	uint32_t lap_shift;
 };
 
 /* A producer: made by disruptor_producer_attach(), the members are private. */
@@ -254,6 +260,7 @@ struct disruptor_producer {
 struct disruptor_consumer {
 	uint64_t next;			/* first sequence not released */
 	uint64_t available;		/* sequences below it are known to be published */
+	uint64_t aborted;		/* of these, none from here on was aborted */
 	uint64_t *sequence;
 	const struct disruptor_publisher *told;
 	struct disruptor_view view;
@@ -273,7 +280,8 @@ struct disruptor_range {
  * @producer: out: the handle; disruptor_producer_detach() it
  * @ring: the ring; may be closed while the handle is in use
  *
- * Return: 0, those of DISRUPTOR_IOC_ATTACH, those of mmap(2).
+ * Return: 0, -EINVAL (there may be several: disruptor_multi_attach()), those of
+ * DISRUPTOR_IOC_ATTACH, those of mmap(2).
  */
 int disruptor_producer_attach(struct disruptor_producer **producer,
 			      struct disruptor_ring *ring);
@@ -342,11 +350,49 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
 }
 
 /*
+ * Of several producers: the first sequence from @from on that is not published, or
+ * the one that lies all slots further.
+ *
+ * K: load-acquire of each lap, matches the store-release of whoever published the
+ *    event, or of the kernel that aborted it.
+ */
+DISRUPTOR_INLINE uint64_t
+__disruptor_first_gap(const struct disruptor_view *view, uint64_t from)
+{
+	uint64_t end = from + view->slots;
+	uint32_t lap;
+
+	for (; from != end; from++) {
+		lap = __atomic_load_n(&view->availability[from &
+							  view->index_mask],
+				      __ATOMIC_ACQUIRE); /* K */
+		if ((lap & DISRUPTOR_LAP_MASK) !=
+		    DISRUPTOR_LAP(from, view->lap_shift))
+			break;
+	}
+	return from;
+}
+
+/* What is published: all of it below the cursor, or up to the first gap. */
+DISRUPTOR_INLINE uint64_t
+__disruptor_published(const struct disruptor_view *view, bool gaps,
+		      uint64_t from)
+{
+	if (gaps && view->availability)
+		return __disruptor_first_gap(view, from);
+	return __atomic_load_n(__disruptor_counter(view,
+						   DISRUPTOR_SEAT_PRODUCERS),
+			       __ATOMIC_ACQUIRE); /* B */
+}
+
+/*
  * The lowest of the sequences that @seat waits on; for the producers with no
- * gating sequence, and for a consumer straight after them, the cursor.
+ * gating sequence, and for a consumer straight after them, what is published.
+ * Where there may be several producers, @gaps: look for them, from @from on.
  *
  * A: load-acquire of the epoch, matches the store-release in
- *    set_present() of kmod/membership.c: a mask is at least as new as the epoch read before it.
+ *    set_present() of kmod/membership.c: a mask is at least as new as the epoch
+ *    read before it.
  * A': load-acquire of the mask, matches the store-release there: a consumer that
  *    is missing from it has done its last reads, though its counter never said so.
  * B: load-acquire of each sequence, matches the store-release of its owner
@@ -357,7 +403,8 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
  * result is no higher than where the kernel then lets a joiner start.
  */
 DISRUPTOR_INLINE uint64_t
-__disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
+__disruptor_lowest(const struct disruptor_view *view, unsigned int seat,
+		   bool gaps, uint64_t from)
 {
 	const struct disruptor_control *control = view->control;
 	uint64_t epoch, mask, lowest, seq;
@@ -367,9 +414,7 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat)
 		mask = __atomic_load_n(&control->seat[seat].waits_on,
 				       __ATOMIC_ACQUIRE); /* A' */
 		if (!mask) {
-			lowest = __atomic_load_n(
-				__disruptor_counter(view, DISRUPTOR_SEAT_PRODUCERS),
-				__ATOMIC_ACQUIRE); /* B */
+			lowest = __disruptor_published(view, gaps, from);
 		} else {
 			lowest = UINT64_MAX;
 			do {
@@ -399,24 +444,35 @@ __disruptor_slot(const struct disruptor_view *view, uint64_t seq)
 void __disruptor_wake(struct disruptor_role *role, uint64_t hi);
 
 /*
+ * After what is below @hi was published: wake whoever sleeps for it.
+ *
+ * H: no barrier here between that store and the load of look_at.  Whoever goes to
+ *    sleep lowers look_at first, then has this thread pass a barrier or finds it
+ *    told to fence, and then looks at what is published (G in kmod/waiters.c):
+ *    either it finds that store, or this finds look_at lowered.  The compiler is
+ *    kept from exchanging the two.
+ */
+DISRUPTOR_INLINE void
+__disruptor_look_for_sleepers(const struct disruptor_publisher *told,
+			      struct disruptor_role *role, uint64_t hi)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* H */
+	if (__builtin_expect(hi >= __atomic_load_n(&told->look_at,
+						   __ATOMIC_RELAXED), 0))
+		__disruptor_wake(role, hi);
+}
+
+/*
  * Store a counter, and wake whoever sleeps for it.
  *
  * D: store-release, matches B: what its owner did to the events below @hi is done.
- * H: no barrier here between the store and the load of look_at.  Whoever goes to
- *    sleep lowers look_at first, then has this thread pass a barrier or finds it
- *    told to fence, and then looks at the counter (G in kmod/waiters.c): either it
- *    finds @hi there, or this finds look_at lowered.  The compiler is kept from
- *    exchanging the two.
  */
 DISRUPTOR_INLINE void
 __disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
 		    struct disruptor_role *role, uint64_t hi)
 {
 	__atomic_store_n(counter, hi, __ATOMIC_RELEASE); /* D */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* H */
-	if (__builtin_expect(hi >= __atomic_load_n(&told->look_at,
-						   __ATOMIC_RELAXED), 0))
-		__disruptor_wake(role, hi);
+	__disruptor_look_for_sleepers(told, role, hi);
 }
 
 /* ---- produce ------------------------------------------------------------ */
@@ -448,7 +504,8 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 		 * (D): they have read the slots that this claim overwrites.
 		 */
 		producer->limit = __disruptor_lowest(&producer->view,
-						     DISRUPTOR_SEAT_PRODUCERS) +
+						     DISRUPTOR_SEAT_PRODUCERS,
+						     false, 0) +
 				  producer->view.slots;
 		if (producer->next + n > producer->limit)
 			return -EAGAIN;
@@ -543,10 +600,194 @@ disruptor_publish_one(struct disruptor_producer *producer, const void *event)
 int disruptor_write(struct disruptor_producer *producer, const void *events,
 		    uint64_t n);
 
+/* ---- produce, one of several -------------------------------------------- */
+
+/*
+ * One of several producers: made by disruptor_multi_attach(), the members are
+ * private.  It has one claim at a time.  Producers publish out of order and never
+ * wait for one another; consumers read up to the first gap.
+ */
+struct disruptor_multi {
+	uint64_t limit;			/* sequences below it are known to have room */
+	uint64_t unpublished;		/* of the claim */
+	uint64_t *cursor;		/* what is claimed, by anybody */
+	struct disruptor_intent *intent;
+	uint32_t *availability;
+	const struct disruptor_publisher *told;
+	struct disruptor_view view;
+	struct disruptor_role *role;	/* what only the library knows */
+};
+
+/**
+ * disruptor_multi_attach() - become one of several producers
+ * @multi: out: the handle; disruptor_multi_detach() it
+ * @ring: the ring, made for several; may be closed while the handle is in use
+ *
+ * Return: 0, -EINVAL (there may be only one: disruptor_producer_attach()), -EBUSY
+ * (so many are attached as may be), those of DISRUPTOR_IOC_ATTACH, those of
+ * mmap(2).
+ */
+int disruptor_multi_attach(struct disruptor_multi **multi,
+			   struct disruptor_ring *ring);
+
+/*
+ * Use a producer fd received over a socket; the handle owns it from now on.
+ * -EINVAL: not an fd of one of several producers; -EBUSY: another process has its
+ * maps; -ESTALE.
+ */
+int disruptor_multi_from_fd(struct disruptor_multi **multi, int fd);
+
+/* Give the role back.  What was claimed and not published is skipped by all. */
+void disruptor_multi_detach(struct disruptor_multi *multi);
+
+/*
+ * Likewise, and if it was the last, the stream ends here, even on a ring that
+ * outlives its producers.
+ */
+void disruptor_multi_end(struct disruptor_multi *multi);
+
+/* Choose how it waits for room; -EINVAL: no such kind. */
+int disruptor_multi_set_wait(struct disruptor_multi *multi,
+			     const struct disruptor_wait_strategy *strategy);
+
+/* The role fd, owned by the handle; -EOPNOTSUPP for a private ring. */
+int disruptor_multi_fileno(const struct disruptor_multi *multi);
+
+/* Not for callers: claims that found the ring full, or the limit reached. */
+bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi);
+int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
+				 uint64_t deadline_ns, uint64_t *lo);
+
+/**
+ * disruptor_multi_try_claim() - claim the next @n sequences if there is room
+ * @multi: the handle
+ * @n: how many; 1 to the slots of the ring
+ * @lo: out: the claim is [*lo, *lo + n); its slots lie back to back
+ *
+ * The intent is stored before the cursor is moved (I: the release in the
+ * exchange), so that who reads a cursor beyond a slot knows who may own it: see
+ * kmod/claims.c.
+ *
+ * Return: 0, -EAGAIN (no room), -EINVAL (@n), -EBUSY (the last claim is not yet
+ * published).
+ */
+DISRUPTOR_INLINE int
+disruptor_multi_try_claim(struct disruptor_multi *multi, uint64_t n,
+			  uint64_t *lo)
+{
+	uint64_t next;
+
+	if (__builtin_expect(n - 1 >= multi->view.slots, 0))
+		return -EINVAL;
+	if (__builtin_expect(multi->unpublished != 0, 0))
+		return -EBUSY;
+	next = __atomic_load_n(multi->cursor, __ATOMIC_RELAXED);
+	do {
+		if (__builtin_expect(next + n > multi->limit, 0) &&
+		    !__disruptor_multi_room(multi, next + n))
+			return -EAGAIN;
+		__atomic_store_n(&multi->intent->lo, next, __ATOMIC_RELAXED);
+		__atomic_store_n(&multi->intent->hi, next + n, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(multi->cursor, &next, next + n,
+					      false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED)); /* I */
+	multi->unpublished = n;
+	*lo = next;
+	return 0;
+}
+
+/*
+ * Claim the next @n sequences, wait for room until @deadline_ns.
+ * Return: as disruptor_multi_try_claim(), -ETIMEDOUT for -EAGAIN; -ESTALE.
+ */
+DISRUPTOR_INLINE int
+disruptor_multi_claim_until(struct disruptor_multi *multi, uint64_t n,
+			    uint64_t deadline_ns, uint64_t *lo)
+{
+	int err = disruptor_multi_try_claim(multi, n, lo);
+
+	if (__builtin_expect(err == -EAGAIN, 0)) {
+		uint64_t first = 0;	/* so that *lo can stay in a register */
+
+		err = __disruptor_multi_claim_wait(multi, n, deadline_ns,
+						   &first);
+		if (!err)
+			*lo = first;
+	}
+	return err;
+}
+
+/* Claim the next @n sequences, wait for room as long as it takes. */
+DISRUPTOR_INLINE int
+disruptor_multi_claim(struct disruptor_multi *multi, uint64_t n, uint64_t *lo)
+{
+	return disruptor_multi_claim_until(multi, n, DISRUPTOR_FOREVER, lo);
+}
+
+/* The slot of a claimed sequence: slot_size bytes, to be written. */
+DISRUPTOR_INLINE void *
+disruptor_multi_slot(const struct disruptor_multi *multi, uint64_t seq)
+{
+	return __disruptor_slot(&multi->view, seq);
+}
+
+/**
+ * disruptor_multi_publish() - make events visible to the consumers
+ * @multi: the handle
+ * @lo: first of them, in the claim
+ * @hi: end of them; what else is in the claim stays claimed
+ *
+ * K: each lap is stored with release: its slot is written.
+ * J: the intent is cleared with release: whoever reads it so reads the laps.
+ */
+DISRUPTOR_INLINE void
+disruptor_multi_publish(struct disruptor_multi *multi, uint64_t lo, uint64_t hi)
+{
+	const struct disruptor_view *view = &multi->view;
+	uint64_t seq;
+
+	for (seq = lo; seq != hi; seq++)
+		__atomic_store_n(&multi->availability[seq & view->index_mask],
+				 DISRUPTOR_LAP(seq, view->lap_shift),
+				 __ATOMIC_RELEASE); /* K */
+	multi->unpublished -= hi - lo;
+	if (!multi->unpublished)
+		__atomic_store_n(&multi->intent->hi, 0, __ATOMIC_RELEASE); /* J */
+	__disruptor_look_for_sleepers(multi->told, multi->role, hi);
+}
+
+/* Claim, copy and publish one event of slot_size bytes. */
+DISRUPTOR_INLINE int
+disruptor_multi_publish_one(struct disruptor_multi *multi, const void *event)
+{
+	uint64_t lo = 0;
+	int err = disruptor_multi_claim(multi, 1, &lo);
+
+	if (__builtin_expect(err, 0))
+		return err;
+	memcpy(disruptor_multi_slot(multi, lo), event, multi->view.slot_size);
+	disruptor_multi_publish(multi, lo, lo + 1);
+	return 0;
+}
+
+/**
+ * disruptor_multi_write() - copy a batch into the ring
+ * @multi: the handle
+ * @events: array of @n events of slot_size bytes
+ * @n: how many; more than the ring holds go in by parts, and others' events may
+ *	come between these
+ *
+ * Return: 0, -EBUSY, -ESTALE; waits for room as disruptor_multi_claim() does.
+ */
+int disruptor_multi_write(struct disruptor_multi *multi, const void *events,
+			  uint64_t n);
+
 /* ---- consume ------------------------------------------------------------ */
 
 /* Not for callers: looks that found nothing. */
 int __disruptor_consumer_idle(struct disruptor_consumer *consumer);
+int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
+			      struct disruptor_range *range);
 int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 			      uint64_t deadline_ns,
 			      struct disruptor_range *range);
@@ -555,13 +796,17 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 DISRUPTOR_INLINE int
 __disruptor_consumer_look(struct disruptor_consumer *consumer)
 {
-	uint64_t available = __disruptor_lowest(&consumer->view, consumer->seat);
+	uint64_t available = __disruptor_lowest(&consumer->view, consumer->seat,
+						true, consumer->next);
 
 	if ((int64_t)(available - consumer->next) <= 0)
 		return -EAGAIN;
 	if (__builtin_expect(available - consumer->next > consumer->view.slots, 0))
 		return -EBADMSG;
 	consumer->available = available;
+	/* Stored before the laps of what was aborted: no later than K. */
+	consumer->aborted = __atomic_load_n(&consumer->view.control->aborted,
+					    __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -571,7 +816,8 @@ __disruptor_consumer_look(struct disruptor_consumer *consumer)
  * @range: out: at least one event, all not yet released
  *
  * The slots of a range lie back to back, wherever the ring wraps: the slot of
- * @range->lo is an array.
+ * @range->lo is an array.  Events that a producer died over are in no range: the
+ * next one begins behind them.
  *
  * Return: 0, -EAGAIN (none), -ENODATA (end of the stream: all are consumed and no
  * producer is left), -EBADMSG (a sequence that this consumer waits on is more
@@ -589,6 +835,8 @@ disruptor_try_wait(struct disruptor_consumer *consumer,
 		if (__builtin_expect(err, 0))
 			return err;
 	}
+	if (__builtin_expect(consumer->next < consumer->aborted, 0))
+		return __disruptor_consumer_skip(consumer, range);
 	range->lo = consumer->next;
 	range->hi = consumer->available;
 	return 0;

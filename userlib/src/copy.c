@@ -50,6 +50,28 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 	return 0;
 }
 
+int disruptor_multi_write(struct disruptor_multi *multi, const void *events,
+			  uint64_t n)
+{
+	const unsigned char *from = events;
+	uint64_t lo = 0, some;
+	size_t bytes;
+	int err;
+
+	while (n) {
+		some = min(n, multi->view.slots);
+		err = disruptor_multi_claim(multi, some, &lo);
+		if (err)
+			return err;
+		bytes = some * multi->view.slot_size;
+		memcpy(disruptor_multi_slot(multi, lo), from, bytes);
+		disruptor_multi_publish(multi, lo, lo + some);
+		from += bytes;
+		n -= some;
+	}
+	return 0;
+}
+
 int64_t disruptor_read(struct disruptor_consumer *consumer, void *events,
 		       uint64_t n)
 {

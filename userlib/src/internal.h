@@ -36,11 +36,11 @@ int private_attach(struct private_ring *ring,
 		   struct disruptor_attach_args *args);
 void private_detach(struct private_ring *ring, unsigned int seat,
 		    unsigned int flags);
-void private_wake(struct private_ring *ring, unsigned int seat,
-		  unsigned int flags);
+void private_wake(struct disruptor_role *role, unsigned int flags);
 int private_sleep(struct disruptor_role *role, uint64_t target,
 		  uint64_t deadline_ns, const uint32_t *halted);
 void private_fire(struct disruptor_role *role);
+unsigned int private_producers(const struct private_ring *ring);
 void private_view(struct private_ring *ring, struct disruptor_view *view);
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
 
@@ -93,6 +93,7 @@ struct maps {
 	struct mapping control;
 	struct mapping sequences;
 	struct mapping own;
+	struct mapping availability;
 	struct mapping events;
 };
 
@@ -105,7 +106,8 @@ void maps_close(struct maps *maps);
 /**
  * struct disruptor_role - what only the library knows of a handle
  * @fd: the role fd, owned; -1 if private
- * @seat: its place in the graph
+ * @seat: whose page it owns
+ * @publishes: whose counter it moves: that of the producers for each of them
  * @local: the private ring, with a reference; else NULL
  * @maps: of the role fd
  * @waiting: how it waits
@@ -117,6 +119,7 @@ void maps_close(struct maps *maps);
 struct disruptor_role {
 	int fd;
 	unsigned int seat;
+	unsigned int publishes;
 	struct private_ring *local;
 	struct maps maps;
 	struct waiting waiting;

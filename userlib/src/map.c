@@ -10,11 +10,15 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 	      bool events_writable)
 {
 	const int rw = PROT_READ | PROT_WRITE;
-	size_t seats = DISRUPTOR_SEAT_CONSUMER(info->nr_consumers);
+	bool several = info->producers > 1;
+	bool produces = info->role == DISRUPTOR_ROLE_PRODUCER;
+	size_t seats = 1 + info->nr_consumers + (several ? info->producers : 0);
+	size_t own = several && produces ? 2 : 1;
+	size_t laps = (info->index_mask + 1) * sizeof(uint32_t);
 	int err;
 
 	/* First the one that says whether another process has them. */
-	err = sys_map(&maps->own, info->page_size, rw, fd,
+	err = sys_map(&maps->own, own * info->page_size, rw, fd,
 		      DISRUPTOR_REGION_OWN);
 	if (!err)
 		err = sys_map(&maps->control, sizeof(struct disruptor_control),
@@ -22,6 +26,10 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 	if (!err)
 		err = sys_map(&maps->sequences, seats * info->page_size,
 			      PROT_READ, fd, DISRUPTOR_REGION_SEQUENCES);
+	if (!err && several)
+		err = sys_map(&maps->availability, laps,
+			      produces ? rw : PROT_READ, fd,
+			      DISRUPTOR_REGION_AVAILABILITY);
 	if (!err)
 		err = sys_map(&maps->events, 2 * info->events_bytes,
 			      events_writable ? rw : PROT_READ, fd,
@@ -34,6 +42,7 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 void maps_close(struct maps *maps)
 {
 	sys_unmap(&maps->events);
+	sys_unmap(&maps->availability);
 	sys_unmap(&maps->sequences);
 	sys_unmap(&maps->control);
 	sys_unmap(&maps->own);

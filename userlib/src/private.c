@@ -33,11 +33,12 @@ struct seat {
  * @refs: atomic
  * @flags: DISRUPTOR_RING_*; constant, as the next three
  * @consumers: the graph
- * @memory: the control region, then the sequences
+ * @memory: the control region, then the sequences, then the availability array
  * @events: twice back to back
  * @lock: protects what follows, and every write to the control region
  * @core: with @consumers, and the regions in @memory
  * @seats: by seat
+ * @producers: attached
  */
 struct private_ring {
 	unsigned int refs;
@@ -48,7 +49,8 @@ struct private_ring {
 
 	pthread_mutex_t lock;
 	struct disruptor_core core;
-	struct seat seats[DISRUPTOR_MAX_SEATS];
+	struct seat seats[DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS];
+	unsigned int producers;
 };
 
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat)
@@ -67,6 +69,8 @@ void private_view(struct private_ring *ring, struct disruptor_view *view)
 	view->sequences = core->sequences;
 	view->page_size = core->page_size;
 	view->control = core->control;
+	view->availability = core->availability;
+	view->lap_shift = core->lap_shift;
 }
 
 /* ---- roles ---------------------------------------------------------------- */
@@ -86,25 +90,79 @@ static int join(struct private_ring *ring, unsigned int seat)
 {
 	int err;
 
-	disruptor_join_begin(&ring->core, seat);
+	disruptor_join_begin(&ring->core, seat,
+			     disruptor_start(&ring->core, seat));
 	err = sys_membarrier();
 	if (err)
 		disruptor_leave(&ring->core, seat);
 	else
-		disruptor_join_finish(&ring->core, seat);
+		disruptor_join_finish(&ring->core, seat,
+				      disruptor_start(&ring->core, seat));
 	return err;
 }
 
-/* Under ring->lock. */
-static int arrive(struct private_ring *ring, unsigned int seat)
+/* Under ring->lock: a seat for one more producer; -EBUSY. */
+static int producer_arrives(struct private_ring *ring)
 {
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		disruptor_set_producers(&ring->core, 1, false);
-	else if (disruptor_is_present(&ring->core, seat))
+	int seat = DISRUPTOR_SEAT_PRODUCERS;
+
+	if (ring->core.availability) {
+		int index = disruptor_producer_joins(&ring->core);
+
+		if (index < 0)
+			return index;
+		seat = disruptor_producer_seat(&ring->core, index);
+	}
+	if (ring->seats[seat].held)
+		return -EBUSY;
+	disruptor_set_producers(&ring->core, ++ring->producers, false);
+	return seat;
+}
+
+/* Under ring->lock: @seat; -EBUSY. */
+static int consumer_arrives(struct private_ring *ring, unsigned int seat)
+{
+	int err = 0;
+
+	if (ring->seats[seat].held)
+		return -EBUSY;
+	if (disruptor_is_present(&ring->core, seat))
 		disruptor_resume(&ring->core, seat);
 	else
-		return join(ring, seat);
-	return 0;
+		err = join(ring, seat);
+	return err ? err : (int)seat;
+}
+
+/* Under ring->lock.  What it claimed and did not publish is skipped. */
+static void producer_leaves(struct private_ring *ring, unsigned int seat,
+			    unsigned int flags)
+{
+	bool ended = flags & DISRUPTOR_DETACH_END ||
+		     !(ring->flags & DISRUPTOR_RING_OUTLIVES);
+
+	if (ring->core.availability) {
+		disruptor_producer_dies(&ring->core, seat -
+					disruptor_producer_seat(&ring->core, 0));
+		disruptor_recover(&ring->core);
+	}
+	ring->producers--;
+	disruptor_set_producers(&ring->core, ring->producers,
+				!ring->producers && ended);
+}
+
+/* As ATTACH gives it. */
+static unsigned int index_of(const struct private_ring *ring, unsigned int seat)
+{
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		return 0;
+	return seat > ring->core.nr_consumers ?
+	       seat - disruptor_producer_seat(&ring->core, 0) : seat - 1;
+}
+
+static bool is_producer(const struct private_ring *ring, unsigned int seat)
+{
+	return seat == DISRUPTOR_SEAT_PRODUCERS ||
+	       seat > ring->core.nr_consumers;
 }
 
 /* The seat that @role and @name speak of. */
@@ -122,38 +180,33 @@ static int find_seat(const struct private_ring *ring, unsigned int role,
 /* On success a reference goes to the handle. */
 int private_attach(struct private_ring *ring, struct disruptor_attach_args *args)
 {
-	int number = find_seat(ring, args->role, args->name);
-	struct seat *seat;
-	int err = -EBUSY;
+	int seat = find_seat(ring, args->role, args->name);
 
-	if (number < 0)
-		return number;
-	seat = &ring->seats[number];
+	if (seat < 0)
+		return seat;
 	pthread_mutex_lock(&ring->lock);
-	if (!seat->held) {
-		err = arrive(ring, number);
+	seat = seat == DISRUPTOR_SEAT_PRODUCERS ? producer_arrives(ring) :
+						  consumer_arrives(ring, seat);
+	if (seat >= 0) {
 		disruptor_fire_all(&ring->core);
-	}
-	if (!err) {
-		seat->held = true;
-		seat->attaches++;
-		args->index = number == DISRUPTOR_SEAT_PRODUCERS ? 0 : number - 1;
-		args->sequence = load_acquire(private_counter(ring, number));
+		ring->seats[seat].held = true;
+		ring->seats[seat].attaches++;
+		args->index = index_of(ring, seat);
+		args->sequence = load_acquire(private_counter(ring,
+				is_producer(ring, seat) ?
+				DISRUPTOR_SEAT_PRODUCERS : (unsigned int)seat));
 		private_get(ring);
 	}
 	pthread_mutex_unlock(&ring->lock);
-	return err;
+	return seat < 0 ? seat : 0;
 }
 
 void private_detach(struct private_ring *ring, unsigned int seat,
 		    unsigned int flags)
 {
-	bool ended = flags & DISRUPTOR_DETACH_END ||
-		     !(ring->flags & DISRUPTOR_RING_OUTLIVES);
-
 	pthread_mutex_lock(&ring->lock);
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		disruptor_set_producers(&ring->core, 0, ended);
+	if (is_producer(ring, seat))
+		producer_leaves(ring, seat, flags);
 	else if (disruptor_is_optional(&ring->core, seat))
 		disruptor_leave(&ring->core, seat);
 	disruptor_fire_all(&ring->core);
@@ -204,14 +257,15 @@ static void fire(struct disruptor_waiter *waiter)
 		((char *)waiter - offsetof(struct disruptor_role, waiter)));
 }
 
-void private_wake(struct private_ring *ring, unsigned int seat,
-		  unsigned int flags)
+void private_wake(struct disruptor_role *role, unsigned int flags)
 {
+	struct private_ring *ring = role->local;
+
 	pthread_mutex_lock(&ring->lock);
-	ring->seats[seat].wakes++;
+	ring->seats[role->seat].wakes++;
 	disruptor_fire_met(&ring->core);
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
-		disruptor_unfence(&ring->core, seat);
+		disruptor_unfence(&ring->core, role->publishes);
 	pthread_mutex_unlock(&ring->lock);
 }
 
@@ -252,7 +306,7 @@ static int sleep_armed(struct disruptor_role *role, uint64_t deadline_ns,
 	err = arm(role->local, &role->waiter);
 	if (err)
 		return err;
-	if (disruptor_outcome(&role->local->core, role->seat,
+	if (disruptor_outcome(&role->local->core, role->publishes,
 			      role->waiter.target, &reached) != -EAGAIN)
 		return 0;
 	return sys_futex_wait(&role->futex, before, deadline_ns);
@@ -263,16 +317,16 @@ int private_sleep(struct disruptor_role *role, uint64_t target,
 		  uint64_t deadline_ns, const uint32_t *halted)
 {
 	struct private_ring *ring = role->local;
-	uint64_t own = load_acquire(private_counter(ring, role->seat));
+	uint64_t own = load_acquire(private_counter(ring, role->publishes));
 	uint64_t slots = ring->core.geometry.slots;
 	int err;
 
 	if (target > own && target - own > slots)
 		return -EINVAL;
-	if (role->seat == DISRUPTOR_SEAT_PRODUCERS)
+	if (role->publishes == DISRUPTOR_SEAT_PRODUCERS)
 		target -= min(target, slots);
 	role->waiter.fire = fire;
-	role->waiter.seat = role->seat;
+	role->waiter.seat = role->publishes;
 	role->waiter.target = target;
 	err = sleep_armed(role, deadline_ns, halted);
 
@@ -303,6 +357,7 @@ int private_info(struct private_ring *ring, struct disruptor_info *info)
 	info->index_mask = ring->core.geometry.index_mask;
 	info->events_bytes = ring->core.geometry.events_bytes;
 	info->nr_consumers = ring->core.nr_consumers;
+	info->producers = ring->core.nr_producers;
 	info->role = DISRUPTOR_ROLE_NONE;
 	info->access = DISRUPTOR_ACCESS_READ | DISRUPTOR_ACCESS_WRITE;
 	info->page_size = ring->core.page_size;
@@ -315,27 +370,30 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 		       struct disruptor_seat_stats *stats)
 {
 	const struct seat *seat = &ring->seats[number];
-	bool gating = number != DISRUPTOR_SEAT_PRODUCERS &&
-		      disruptor_is_present(&ring->core, number);
 
 	*stats = (struct disruptor_seat_stats){
 		.sequence = load_acquire(private_counter(ring, number)),
-		.waits_on = ring->core.control->seat[number].waits_on,
-		.flags = (seat->held ? DISRUPTOR_SEAT_HELD : 0) |
-			 (gating ? DISRUPTOR_SEAT_GATING : 0),
+		.flags = seat->held ? DISRUPTOR_SEAT_HELD : 0,
 		.pid = seat->held ? getpid() : 0,
 		.attaches = seat->attaches,
 		.detaches = seat->detaches,
 		.sleeps = seat->sleeps,
 		.wakes = seat->wakes,
-		.interrupts = ring->core.fencing[number].interrupts,
 	};
+	/* One of several producers publishes, and waits, as the producers do. */
+	if (number > ring->core.nr_consumers)
+		return;
+	stats->waits_on = ring->core.control->seat[number].waits_on;
+	stats->interrupts = ring->core.fencing[number].interrupts;
+	if (number != DISRUPTOR_SEAT_PRODUCERS &&
+	    disruptor_is_present(&ring->core, number))
+		stats->flags |= DISRUPTOR_SEAT_GATING;
 }
 
 int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 {
 	struct disruptor_seat_stats *to = (void *)(uintptr_t)stats->seats;
-	unsigned int nr = DISRUPTOR_SEAT_CONSUMER(ring->core.nr_consumers);
+	unsigned int nr = disruptor_seats(&ring->core);
 	unsigned int i;
 
 	if (stats->nr_seats && stats->nr_seats < nr)
@@ -347,6 +405,7 @@ int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 		seat_stats(ring, i, &to[i]);
 	stats->state = ring->core.control->state;
 	stats->epoch = ring->core.control->epoch;
+	stats->aborted = ring->core.aborted;
 	pthread_mutex_unlock(&ring->lock);
 	stats->memory_bytes = ring->memory.length + ring->core.geometry.events_bytes;
 	stats->nr_seats = nr;
@@ -374,20 +433,29 @@ void private_put(struct private_ring *ring)
 		destroy(ring);
 }
 
+static size_t whole_pages(const struct disruptor_core *core, size_t bytes)
+{
+	return (bytes + core->page_size - 1) / core->page_size * core->page_size;
+}
+
 static int map_memory(struct private_ring *ring)
 {
-	size_t page = ring->core.page_size;
-	size_t control_bytes = (sizeof(struct disruptor_control) + page - 1) /
-			       page * page;
+	struct disruptor_core *core = &ring->core;
+	size_t control = whole_pages(core, sizeof(struct disruptor_control));
+	size_t sequences = disruptor_seats(core) * core->page_size;
+	size_t laps = core->nr_producers < 2 ? 0 :
+		      whole_pages(core, (core->geometry.index_mask + 1) *
+					sizeof(*core->availability));
 	int err;
 
-	err = sys_map_anonymous(&ring->memory, control_bytes +
-				DISRUPTOR_SEAT_CONSUMER(ring->core.nr_consumers) * page);
+	err = sys_map_anonymous(&ring->memory, control + sequences + laps);
 	if (err)
 		return err;
-	ring->core.control = ring->memory.at;
-	ring->core.sequences = (unsigned char *)ring->memory.at + control_bytes;
-	return sys_map_mirrored(&ring->events, ring->core.geometry.events_bytes);
+	core->control = ring->memory.at;
+	core->sequences = (unsigned char *)ring->memory.at + control;
+	if (laps)
+		core->availability = (u32 *)(core->sequences + sequences);
+	return sys_map_mirrored(&ring->events, core->geometry.events_bytes);
 }
 
 static int check(const struct disruptor_config *config)
@@ -395,6 +463,8 @@ static int check(const struct disruptor_config *config)
 	if (config->flags & ~(DISRUPTOR_PRIVATE | DISRUPTOR_RING_OUTLIVES))
 		return -EINVAL;
 	if (config->name || config->mode)
+		return -EINVAL;
+	if (config->producers > DISRUPTOR_MAX_PRODUCERS)
 		return -EINVAL;
 	return disruptor_graph_validate(config->graph.consumers,
 					config->graph.nr);
@@ -428,6 +498,7 @@ int private_create(struct private_ring **ring,
 		.geometry = geometry,
 		.consumers = new->consumers,
 		.nr_consumers = config->graph.nr,
+		.nr_producers = max(config->producers, 1U),
 		.page_size = page_size,
 	};
 	pthread_mutex_init(&new->lock, NULL);

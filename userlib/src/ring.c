@@ -87,6 +87,7 @@ int disruptor_create(struct disruptor_ring **ring,
 		.nr_consumers = config->graph.nr,
 		.consumer_size = sizeof(config->graph.consumers[0]),
 		.mode = config->mode,
+		.producers = config->producers,
 	};
 	int err;
 

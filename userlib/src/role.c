@@ -16,15 +16,26 @@ struct producer {
 	struct disruptor_role role;
 };
 
+struct multi {
+	struct disruptor_multi handle;
+	struct disruptor_role role;
+};
+
 struct consumer {
 	struct disruptor_consumer handle;
 	struct disruptor_role role;
 };
 
-/* What a role sees of its ring, whichever kind that is. */
+/**
+ * struct place - what a role sees of its ring, whichever kind that is
+ * @view: as all see it
+ * @counter: the one that it moves
+ * @intent: of one of several producers
+ */
 struct place {
 	struct disruptor_view view;
 	uint64_t *counter;
+	struct disruptor_intent *intent;
 };
 
 static void *lines_alloc(size_t size)
@@ -42,13 +53,28 @@ static void *lines_alloc(size_t size)
 
 /* @ring's reference, taken by private_attach(), goes to @role. */
 static void place_private(struct disruptor_role *role, struct place *place,
-			  struct private_ring *ring, unsigned int seat)
+			  struct private_ring *ring)
 {
 	role->fd = -1;
-	role->seat = seat;
 	role->local = ring;
 	private_view(ring, &place->view);
-	place->counter = private_counter(ring, seat);
+	place->counter = private_counter(ring, role->publishes);
+	place->intent = (void *)private_counter(ring, role->seat);
+}
+
+/* Where in its ring a role of @kind and @index is. */
+static void take_seat(struct disruptor_role *role, unsigned int kind,
+		      unsigned int index, unsigned int nr_consumers,
+		      unsigned int producers)
+{
+	if (kind == DISRUPTOR_ROLE_CONSUMER) {
+		role->seat = DISRUPTOR_SEAT_CONSUMER(index);
+		role->publishes = role->seat;
+		return;
+	}
+	role->publishes = DISRUPTOR_SEAT_PRODUCERS;
+	role->seat = producers > 1 ? 1 + nr_consumers + index :
+				     DISRUPTOR_SEAT_PRODUCERS;
 }
 
 /* ---- a role fd ---------------------------------------------------------------- */
@@ -66,12 +92,20 @@ static void place_mapped(struct disruptor_role *role, struct place *place,
 		.sequences = role->maps.sequences.at,
 		.page_size = info->page_size,
 		.control = role->maps.control.at,
+		.availability = role->maps.availability.at,
+		.lap_shift = __builtin_ctzll(info->index_mask + 1),
 	};
-	place->counter = (uint64_t *)(own + DISRUPTOR_COUNTER_OFFSET(role->seat));
+	place->counter = (uint64_t *)
+		(own + DISRUPTOR_COUNTER_OFFSET(role->publishes));
+	/* One of several producers has a second page of its own. */
+	if (role->seat != role->publishes)
+		own += info->page_size;
+	place->intent = (void *)(own + DISRUPTOR_COUNTER_OFFSET(role->seat));
 }
 
-/* What the fd is; it must be a @kind. */
-static int role_info(int fd, unsigned int kind, struct disruptor_info *info,
+/* What the fd is; it must be a @kind, of one producer or of @several. */
+static int role_info(int fd, unsigned int kind, bool several,
+		     struct disruptor_info *info,
 		     struct disruptor_consumer_config *consumers)
 {
 	int err;
@@ -87,29 +121,26 @@ static int role_info(int fd, unsigned int kind, struct disruptor_info *info,
 		return err == -EBADF || err == -ESTALE ? err : -EINVAL;
 	if (info->role != kind || info->index >= DISRUPTOR_MAX_CONSUMERS)
 		return -EINVAL;
+	if (kind == DISRUPTOR_ROLE_PRODUCER && (info->producers > 1) != several)
+		return -EINVAL;
 	return 0;
 }
 
 /* @fd goes to @role, unless this fails. */
 static int place_fd(struct disruptor_role *role, struct place *place, int fd,
-		    unsigned int kind)
+		    unsigned int kind, bool several)
 {
 	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
 	struct disruptor_info info;
 	bool writes_events;
 	int err;
 
-	err = role_info(fd, kind, &info, consumers);
+	err = role_info(fd, kind, several, &info, consumers);
 	if (err)
 		return err;
-	if (kind == DISRUPTOR_ROLE_PRODUCER) {
-		role->seat = DISRUPTOR_SEAT_PRODUCERS;
-		writes_events = true;
-	} else {
-		role->seat = DISRUPTOR_SEAT_CONSUMER(info.index);
-		writes_events = consumers[info.index].flags &
-				DISRUPTOR_CONSUMER_MODIFIES;
-	}
+	take_seat(role, kind, info.index, info.nr_consumers, info.producers);
+	writes_events = kind == DISRUPTOR_ROLE_PRODUCER ||
+			consumers[info.index].flags & DISRUPTOR_CONSUMER_MODIFIES;
 	err = maps_open(&role->maps, fd, &info, writes_events);
 	if (err)
 		return err;
@@ -120,13 +151,30 @@ static int place_fd(struct disruptor_role *role, struct place *place, int fd,
 
 /* ---- both --------------------------------------------------------------------- */
 
+/* Asked first: coming to the wrong ring and going again would be noticed. */
+static int check_producers(struct disruptor_ring *ring, bool several)
+{
+	struct disruptor_info info = {};
+	int err = disruptor_get_info(ring, &info);
+
+	if (err)
+		return err;
+	return (info.producers > 1) == several ? 0 : -EINVAL;
+}
+
 static int place_attach(struct disruptor_role *role, struct place *place,
 			struct disruptor_ring *ring, unsigned int kind,
-			const char *name)
+			bool several, const char *name)
 {
 	struct disruptor_attach_args args = { .size = sizeof(args), .role = kind };
+	struct disruptor_info info = {};
 	int fd, err;
 
+	if (kind == DISRUPTOR_ROLE_PRODUCER) {
+		err = check_producers(ring, several);
+		if (err)
+			return err;
+	}
 	if (kind == DISRUPTOR_ROLE_CONSUMER) {
 		err = name_copy(args.name, sizeof(args.name), name);
 		if (err)
@@ -134,17 +182,18 @@ static int place_attach(struct disruptor_role *role, struct place *place,
 	}
 	if (ring->local) {
 		err = private_attach(ring->local, &args);
-		if (!err)
-			place_private(role, place, ring->local,
-				      kind == DISRUPTOR_ROLE_PRODUCER ?
-				      DISRUPTOR_SEAT_PRODUCERS :
-				      DISRUPTOR_SEAT_CONSUMER(args.index));
-		return err;
+		if (err)
+			return err;
+		private_info(ring->local, &info);
+		take_seat(role, kind, args.index, info.nr_consumers,
+			  info.producers);
+		place_private(role, place, ring->local);
+		return 0;
 	}
 	fd = sys_ioctl(ring->fd, DISRUPTOR_IOC_ATTACH, &args);
 	if (fd < 0)
 		return fd;
-	err = place_fd(role, place, fd, kind);
+	err = place_fd(role, place, fd, kind, several);
 	if (err)
 		close(fd);
 	return err;
@@ -175,7 +224,7 @@ static int role_fileno(const struct disruptor_role *role)
 static const struct disruptor_publisher *
 role_told(struct disruptor_role *role, const struct place *place)
 {
-	role->told = &place->view.control->seat[role->seat];
+	role->told = &place->view.control->seat[role->publishes];
 	return role->told;
 }
 
@@ -193,8 +242,9 @@ static int producer_new(struct disruptor_producer **producer,
 		return -ENOMEM;
 	waiting_init(&new->role.waiting, NULL);
 	err = ring ? place_attach(&new->role, &place, ring,
-				  DISRUPTOR_ROLE_PRODUCER, NULL) :
-		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER);
+				  DISRUPTOR_ROLE_PRODUCER, false, NULL) :
+		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER,
+			      false);
 	if (err) {
 		free(new);
 		return err;
@@ -250,6 +300,77 @@ int disruptor_producer_fileno(const struct disruptor_producer *producer)
 	return role_fileno(producer->role);
 }
 
+/* ---- one of several producers ------------------------------------------------ */
+
+/* From @ring, or from @fd if that is NULL. */
+static int multi_new(struct disruptor_multi **multi, struct disruptor_ring *ring,
+		     int fd)
+{
+	struct multi *new = lines_alloc(sizeof(*new));
+	struct place place;
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	waiting_init(&new->role.waiting, NULL);
+	err = ring ? place_attach(&new->role, &place, ring,
+				  DISRUPTOR_ROLE_PRODUCER, true, NULL) :
+		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER,
+			      true);
+	if (err) {
+		free(new);
+		return err;
+	}
+	new->handle.view = place.view;
+	new->handle.cursor = place.counter;
+	new->handle.intent = place.intent;
+	new->handle.availability = (uint32_t *)place.view.availability;
+	new->handle.told = role_told(&new->role, &place);
+	new->handle.role = &new->role;
+	*multi = &new->handle;
+	return 0;
+}
+
+int disruptor_multi_attach(struct disruptor_multi **multi,
+			   struct disruptor_ring *ring)
+{
+	return multi_new(multi, ring, -1);
+}
+
+int disruptor_multi_from_fd(struct disruptor_multi **multi, int fd)
+{
+	return multi_new(multi, NULL, fd);
+}
+
+static void multi_leave(struct disruptor_multi *multi, unsigned int flags)
+{
+	if (!multi)
+		return;
+	leave(multi->role, flags);
+	free(multi);
+}
+
+void disruptor_multi_detach(struct disruptor_multi *multi)
+{
+	multi_leave(multi, 0);
+}
+
+void disruptor_multi_end(struct disruptor_multi *multi)
+{
+	multi_leave(multi, DISRUPTOR_DETACH_END);
+}
+
+int disruptor_multi_set_wait(struct disruptor_multi *multi,
+			     const struct disruptor_wait_strategy *strategy)
+{
+	return waiting_init(&multi->role->waiting, strategy);
+}
+
+int disruptor_multi_fileno(const struct disruptor_multi *multi)
+{
+	return role_fileno(multi->role);
+}
+
 /* ---- consumers ------------------------------------------------------------------ */
 
 /* From @ring by @name, or from @fd if that is NULL. */
@@ -264,8 +385,9 @@ static int consumer_new(struct disruptor_consumer **consumer,
 		return -ENOMEM;
 	waiting_init(&new->role.waiting, NULL);
 	err = ring ? place_attach(&new->role, &place, ring,
-				  DISRUPTOR_ROLE_CONSUMER, name) :
-		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_CONSUMER);
+				  DISRUPTOR_ROLE_CONSUMER, false, name) :
+		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_CONSUMER,
+			      false);
 	if (err) {
 		free(new);
 		return err;

@@ -62,7 +62,7 @@ uint64_t disruptor_now_ns(void)
 static void call_wake(struct disruptor_role *role, unsigned int flags)
 {
 	if (role->local)
-		private_wake(role->local, role->seat, flags);
+		private_wake(role, flags);
 	else
 		sys_ioctl(role->fd, DISRUPTOR_IOC_WAKE, (void *)(uintptr_t)flags);
 }
@@ -284,6 +284,47 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	return err;
 }
 
+/* ---- one of several producers waits for room -------------------------------- */
+
+/*
+ * Is there room up to @hi?  If not, an intent that an exchange failed with is
+ * taken back.  What nobody gates is gated by itself: a producer must not lap one
+ * that has claimed and not published.
+ */
+bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi)
+{
+	uint64_t cursor = load_acquire(multi->cursor);
+	uint64_t slots = multi->view.slots;
+
+	multi->limit = __disruptor_lowest(&multi->view, DISRUPTOR_SEAT_PRODUCERS,
+					  true, cursor - min(cursor, slots)) +
+		       slots;
+	if (hi <= multi->limit)
+		return true;
+	store_release(&multi->intent->hi, 0);
+	return false;
+}
+
+int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
+				 uint64_t deadline_ns, uint64_t *lo)
+{
+	struct wait wait;
+	int err;
+
+	wait_begin(&wait, multi->role, 0, n, multi->view.slots, deadline_ns);
+	do {
+		/* Others claim, too: what it waits for moves on. */
+		wait.target = load_relaxed(multi->cursor) + n;
+		err = wait_some(&wait);
+		if (err)
+			return err;
+		err = disruptor_multi_try_claim(multi, n, lo);
+	} while (err == -EAGAIN);
+	if (!err)
+		wait_end(&wait, multi->limit - *lo);
+	return err;
+}
+
 /* ---- the consumer waits for events ------------------------------------------ */
 
 static bool end_of_stream(const struct disruptor_consumer *consumer)
@@ -309,6 +350,36 @@ int __disruptor_consumer_idle(struct disruptor_consumer *consumer)
 	if (err == -EAGAIN && end_of_stream(consumer))
 		return -ENODATA;
 	return err;
+}
+
+static bool is_aborted(const struct disruptor_consumer *consumer, uint64_t seq)
+{
+	const struct disruptor_view *view = &consumer->view;
+
+	/* Acquired already, by the look that found it available. */
+	return load_relaxed(&view->availability[seq & view->index_mask]) &
+	       DISRUPTOR_LAP_ABORTED;
+}
+
+/* Some of what is available was aborted: a range of what was not. */
+int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
+			      struct disruptor_range *range)
+{
+	uint64_t lo = consumer->next;
+	uint64_t end = consumer->available;
+	uint64_t hi;
+
+	while (lo != end && is_aborted(consumer, lo))
+		lo++;
+	if (lo == end) {
+		disruptor_release(consumer, end);
+		return disruptor_try_wait(consumer, range);
+	}
+	for (hi = lo + 1; hi != end && !is_aborted(consumer, hi); hi++)
+		;
+	range->lo = lo;
+	range->hi = hi;
+	return 0;
 }
 
 static bool take_halt(struct disruptor_consumer *consumer)
