@@ -144,7 +144,8 @@ static void tell_publisher(struct disruptor_core *core, unsigned int seat,
  * When @seat, which holds @waiter up, is next wanted: when it gets to the goal.
  * Several producers publish out of order, and whoever is last to fill a gap may
  * fill one far below the goal: there, when anything from the first gap on is
- * published.
+ * published.  When there is no gap left, whoever filled the last one may have yet
+ * to look, and it may have been any: then all are wanted.
  */
 static u64 wanted_at(const struct disruptor_core *core,
 		     const struct disruptor_waiter *waiter, unsigned int seat)
@@ -155,7 +156,7 @@ static u64 wanted_at(const struct disruptor_core *core,
 	if (!core->availability || seat != DISRUPTOR_SEAT_PRODUCERS)
 		return least;
 	gap = disruptor_barrier(core, waiter->seat);
-	return min(least, gap + 1);
+	return gap < least ? gap + 1 : 0;
 }
 
 /* Tell every publisher when it is next wanted. */
