@@ -189,6 +189,13 @@ static void begin(struct life *life, uint64_t start)
 	shared_store(&life->attached, 1);
 }
 
+/* Time to die: with a batch handled and not released, or written and not published. */
+static void dawdle(uint64_t *chances)
+{
+	if (!chance_below(chances, 4))
+		usleep(chance_below(chances, 500));
+}
+
 static int consume(void *context)
 {
 	struct worker *worker = context;
@@ -212,12 +219,14 @@ static int consume(void *context)
 			CHILD_CHECK(!handle(worker, life,
 					    disruptor_consumer_slot(consumer, seq),
 					    seq));
+		dawdle(&worker->seed);
 		shared_store(&life->intent, hi);
 		disruptor_release(consumer, hi);
 		shared_store(&life->done, hi);
 	}
 	CHILD_CHECK(err == -ENODATA);
 	CHILD_CHECK(life->handled == shared_load(&plant->end));
+	disruptor_consumer_detach(consumer);
 	return 0;
 }
 
@@ -248,9 +257,7 @@ static int produce(void *context)
 		for (seq = lo; seq < lo + n; seq++)
 			write_event(disruptor_producer_slot(producer, seq), seq,
 				    worker->life);
-		/* Time to die between the slots and the cursor. */
-		if (!chance_below(&worker->seed, 4))
-			sched_yield();
+		dawdle(&worker->seed);
 		shared_store(&life->intent, seq);
 		disruptor_publish(producer, lo, seq);
 		shared_store(&life->done, seq);
@@ -281,6 +288,17 @@ static bool has_done(const struct stage *stage, uint64_t n)
 	       shared_load(&life->done) >= life->start + n;
 }
 
+/* Soon after the stage has handled what it has not released, or after a while. */
+static void await_the_act(const struct stage *stage)
+{
+	const struct life *life = &stage->lives[stage->nr_lives - 1];
+	uint64_t end_ns = now_ns() + 20000000;
+
+	while (shared_load(&life->handled) <= shared_load(&life->done) &&
+	       now_ns() < end_ns)
+		sched_yield();
+}
+
 /* One death; 0 if it was of the expected kind, and the stream had gone on. */
 static int kill_one(struct plant *plant, uint64_t *chances)
 {
@@ -296,7 +314,10 @@ static int kill_one(struct plant *plant, uint64_t *chances)
 		printf("# %s: not a step\n", stage->name);
 		return 1;
 	}
-	usleep(chance_below(chances, 1500));
+	if (chance_below(chances, 3))
+		usleep(chance_below(chances, 1500));
+	else
+		await_the_act(stage);
 	kill(pid, SIGKILL);
 	start_stage(plant, index, chances);
 	status = child_wait(pid);
@@ -449,6 +470,8 @@ TEST_F_TIMEOUT(crash, nothing_is_lost_or_reordered, 60)
 	       repeated);
 	/* At most a ring with every death. */
 	EXPECT_GE(ROUNDS * plant->slots, repeated);
+	/* It was at work when it died, at least now and then. */
+	EXPECT_LT(0, repeated);
 	EXPECT_LT(ROUNDS, plant->end);
 }
 
