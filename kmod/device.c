@@ -12,6 +12,7 @@
  *   role.c        ATTACH, DETACH, EVICT, and the death of a process
  *   map.c         regions and permissions
  *   recovery.c    the claims of dead producers
+ *   expiry.c      required consumers that are waited for only so long
  *   fence.c       full barriers on other people's processors
  *   wait.c        WAIT, WAKE
  *   poll.c        poll, epoll and io_uring
@@ -67,21 +68,12 @@ static int __init disruptor_init(void)
 	int err;
 
 	disruptor_memory_init();
-	err = disruptor_recovery_init();
-	if (err)
-		return err;
 	err = disruptor_registry_init();
 	if (err)
-		goto no_registry;
+		return err;
 	err = misc_register(&device);
 	if (err)
-		goto no_device;
-	return 0;
-
-no_device:
-	disruptor_registry_exit();
-no_registry:
-	disruptor_recovery_exit();
+		disruptor_registry_exit();
 	return err;
 }
 
@@ -89,7 +81,6 @@ static void __exit disruptor_exit(void)
 {
 	misc_deregister(&device);
 	disruptor_registry_exit();
-	disruptor_recovery_exit();
 }
 
 module_init(disruptor_init);

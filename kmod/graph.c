@@ -71,7 +71,10 @@ int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 			return -EINVAL;
 		if (consumers[i].after >> i)
 			return -EINVAL;
-		if (consumers[i].flags & ~known || consumers[i].reserved)
+		if (consumers[i].flags & ~known)
+			return -EINVAL;
+		if (consumers[i].flags & DISRUPTOR_CONSUMER_OPTIONAL &&
+		    consumers[i].expires_ms)
 			return -EINVAL;
 		if (name_taken(consumers, i))
 			return -EINVAL;

@@ -59,6 +59,8 @@ struct io_uring_cmd;
  * @detaches: likewise
  * @losses: likewise
  * @evictions: likewise
+ * @gone: its holder went, and its time is running out
+ * @gone_at: since when, in jiffies
  * @sleeps: likewise
  * @wakes: likewise
  *
@@ -70,6 +72,8 @@ struct disruptor_seat {
 	u64 detaches;
 	u64 losses;
 	u64 evictions;
+	bool gone;
+	unsigned long gone_at;
 	u64 sleeps;
 	u64 wakes;
 };
@@ -118,6 +122,7 @@ struct disruptor_ring {
 	wait_queue_head_t watchers;	/* ring fds that poll for changes */
 
 	struct delayed_work recovery;	/* of claims that could not be settled */
+	struct delayed_work expiry;	/* of consumers that are gone */
 
 	spinlock_t wait_lock;		/* the core, and the waits of handles */
 	struct disruptor_core core;	/* its masks change under both locks,
@@ -214,14 +219,20 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 long disruptor_role_detach(struct disruptor_handle *handle,
 			   struct disruptor_detach_args __user *uargs);
 void disruptor_role_lost(struct disruptor_handle *handle);
+void disruptor_consumer_leaves(struct disruptor_ring *ring, unsigned int seat);
 long disruptor_role_evict(struct disruptor_ring *ring,
 			  struct disruptor_evict_args __user *uargs);
 
 /* recovery.c: the claims of dead producers */
-int disruptor_recovery_init(void);
-void disruptor_recovery_exit(void);
-void disruptor_recovery_setup(struct disruptor_ring *ring);
+void disruptor_recovery_init(struct disruptor_ring *ring);
+void disruptor_recovery_exit(struct disruptor_ring *ring);
 void disruptor_recovery_run(struct disruptor_ring *ring);
+
+/* expiry.c: required consumers that are waited for only so long */
+void disruptor_expiry_init(struct disruptor_ring *ring);
+void disruptor_expiry_exit(struct disruptor_ring *ring);
+void disruptor_expiry_begin(struct disruptor_ring *ring, unsigned int seat);
+void disruptor_expiry_end(struct disruptor_ring *ring, unsigned int seat);
 
 /* map.c: regions and permissions */
 int disruptor_mmap(struct file *file, struct vm_area_struct *vma);

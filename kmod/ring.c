@@ -23,6 +23,8 @@ static void ring_free(struct kref *refs)
 	struct disruptor_ring *ring = container_of(refs, struct disruptor_ring,
 						   refs);
 
+	disruptor_recovery_exit(ring);
+	disruptor_expiry_exit(ring);
 	trace_disruptor_destroy(ring);
 	disruptor_memory_free(&ring->memory);
 	put_user_ns(ring->user_ns);
@@ -147,7 +149,8 @@ ring_alloc(const struct disruptor_create_args *args,
 	mutex_init(&ring->lock);
 	spin_lock_init(&ring->wait_lock);
 	init_waitqueue_head(&ring->watchers);
-	disruptor_recovery_setup(ring);
+	disruptor_recovery_init(ring);
+	disruptor_expiry_init(ring);
 	INIT_LIST_HEAD(&ring->registry_node);
 	ring->id = atomic64_inc_return(&last_id);
 	ring->flags = args->flags;

@@ -88,6 +88,7 @@ static void consumer_arrives(struct disruptor_ring *ring, unsigned int seat)
 	bool joins = !disruptor_is_present(&ring->core, seat);
 	u64 start;
 
+	disruptor_expiry_end(ring, seat);
 	if (!joins) {
 		disruptor_resume(&ring->core, seat);
 		return;
@@ -101,11 +102,19 @@ static void consumer_arrives(struct disruptor_ring *ring, unsigned int seat)
 			      disruptor_start(&ring->core, seat));
 }
 
-static void consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
+static void ungate(struct disruptor_ring *ring, unsigned int seat)
 {
 	spin_lock(&ring->wait_lock);
 	disruptor_leave(&ring->core, seat);
 	spin_unlock(&ring->wait_lock);
+	disruptor_expiry_end(ring, seat);
+}
+
+/* Under ring->lock.  The others wait for it no longer. */
+void disruptor_consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
+{
+	ungate(ring, seat);
+	membership_changed(ring);
 }
 
 /* Under ring->lock.  @sequence: where the role goes on. */
@@ -147,7 +156,9 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
 		producer_leaves(handle, end);
 	else if (disruptor_is_optional(&ring->core, seat))
-		consumer_leaves(ring, seat);
+		ungate(ring, seat);
+	else
+		disruptor_expiry_begin(ring, seat);
 	membership_changed(ring);
 	wake_up_all(&handle->poll_queue);
 }
@@ -265,20 +276,18 @@ void disruptor_role_lost(struct disruptor_handle *handle)
 static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
 {
 	struct disruptor_handle *holder = ring->seats[seat].holder;
-	bool ungate = flags & DISRUPTOR_EVICT_UNGATE;
+	bool ungates = flags & DISRUPTOR_EVICT_UNGATE;
 
-	if (!holder && !(ungate && disruptor_is_present(&ring->core, seat)))
+	if (!holder && !(ungates && disruptor_is_present(&ring->core, seat)))
 		return -ESRCH;
 	if (holder) {
 		free_seat(holder, false);
 		ring->seats[seat].evictions++;
 	}
-	if (ungate && disruptor_is_present(&ring->core, seat)) {
-		consumer_leaves(ring, seat);
-		membership_changed(ring);
-	}
-	trace_disruptor_evict(ring, seat, ungate ? DISRUPTOR_LEFT_UNGATED :
-						 DISRUPTOR_LEFT_EVICTED);
+	if (ungates && disruptor_is_present(&ring->core, seat))
+		disruptor_consumer_leaves(ring, seat);
+	trace_disruptor_evict(ring, seat, ungates ? DISRUPTOR_LEFT_UNGATED :
+						  DISRUPTOR_LEFT_EVICTED);
 	return 0;
 }
 

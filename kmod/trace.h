@@ -18,6 +18,7 @@
 #define DISRUPTOR_LEFT_LOST	1
 #define DISRUPTOR_LEFT_EVICTED	2
 #define DISRUPTOR_LEFT_UNGATED	3
+#define DISRUPTOR_LEFT_EXPIRED	4
 
 TRACE_EVENT(disruptor_create,
 	TP_PROTO(const struct disruptor_ring *ring),
@@ -119,7 +120,8 @@ DECLARE_EVENT_CLASS(disruptor_leave,
 				   { DISRUPTOR_LEFT_DETACHED, "detached" },
 				   { DISRUPTOR_LEFT_LOST, "lost" },
 				   { DISRUPTOR_LEFT_EVICTED, "evicted" },
-				   { DISRUPTOR_LEFT_UNGATED, "ungated" }))
+				   { DISRUPTOR_LEFT_UNGATED, "ungated" },
+				   { DISRUPTOR_LEFT_EXPIRED, "expired" }))
 );
 
 /* By DETACH, or by the last close. */
@@ -128,7 +130,10 @@ DEFINE_EVENT(disruptor_leave, disruptor_detach,
 	TP_ARGS(ring, seat, how)
 );
 
-/* By EVICT; ungated: and the others no longer wait for it. */
+/*
+ * By EVICT; ungated: and the others no longer wait for it; expired: they no longer
+ * do, for it has been gone too long.
+ */
 DEFINE_EVENT(disruptor_leave, disruptor_evict,
 	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat, u32 how),
 	TP_ARGS(ring, seat, how)

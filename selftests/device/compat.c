@@ -19,7 +19,7 @@
 SIZE(consumer_config, 48);
 OFFSET(consumer_config, after, 32);
 OFFSET(consumer_config, flags, 40);
-OFFSET(consumer_config, reserved, 44);
+OFFSET(consumer_config, expires_ms, 44);
 
 SIZE(create_args, 104);
 OFFSET(create_args, slots, 8);

@@ -87,7 +87,14 @@ TEST_F(create, refuses_unknown_flags_and_numbers_of_producers)
 	CREATE_REFUSED(EINVAL, args.producers = 1U << 31);
 	CREATE_REFUSED(EINVAL, c[1].flags = 1U << 2);
 	CREATE_REFUSED(EINVAL, c[2].flags |= 1U << 31);
-	CREATE_REFUSED(EINVAL, c[0].reserved = 1);
+}
+
+TEST_F(create, refuses_an_optional_consumer_that_expires)
+{
+	CREATE_REFUSED(EINVAL, {
+		c[0].flags |= DISRUPTOR_CONSUMER_OPTIONAL;
+		c[0].expires_ms = 1;
+	});
 }
 
 TEST_F(create, refuses_a_mode_with_more_than_permission_bits)

@@ -52,6 +52,21 @@ TEST(a_name_that_is_no_name_is_EINVAL)
 	EXPECT_EQ(0, disruptor_graph_add(&graph, longest, NULL, 0));
 }
 
+TEST(a_required_consumer_may_expire_and_no_other)
+{
+	struct disruptor_graph graph = { 0 };
+
+	disruptor_graph_add(&graph, "a", NULL, 0);
+	disruptor_graph_add(&graph, "b", NULL, DISRUPTOR_CONSUMER_OPTIONAL);
+	EXPECT_EQ(0, disruptor_graph_expire(&graph, "a", 1500));
+	EXPECT_EQ(1500, graph.consumers[0].expires_ms);
+	EXPECT_EQ(-EINVAL, disruptor_graph_expire(&graph, "b", 1500));
+	EXPECT_EQ(0, graph.consumers[1].expires_ms);
+	EXPECT_EQ(-ENOENT, disruptor_graph_expire(&graph, "c", 1));
+	EXPECT_EQ(-ENOENT, disruptor_graph_expire(&graph, NULL, 1));
+	EXPECT_EQ(0, graph.error);
+}
+
 TEST(an_unknown_flag_is_EINVAL)
 {
 	struct disruptor_graph graph = { 0 };

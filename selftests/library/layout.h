@@ -18,7 +18,7 @@
 AT(disruptor_consumer_config, name, 0);
 AT(disruptor_consumer_config, after, 32);
 AT(disruptor_consumer_config, flags, 40);
-AT(disruptor_consumer_config, reserved, 44);
+AT(disruptor_consumer_config, expires_ms, 44);
 SIZE(disruptor_consumer_config, 48);
 
 AT(disruptor_create_args, size, 0);

@@ -71,9 +71,9 @@ TEST(a_graph_written_by_hand_is_validated)
 	config.graph.consumers[0].after = 2;
 	EXPECT_EQ(-EINVAL, private_ring(&ring, &config, 8, 8));
 	config.graph.consumers[0].after = 0;
-	config.graph.consumers[0].reserved = 1;
-	EXPECT_EQ(-EINVAL, private_ring(&ring, &config, 8, 8));
-	config.graph.consumers[0].reserved = 0;
+	config.graph.consumers[0].expires_ms = 1;
+	EXPECT_EQ(-EOPNOTSUPP, private_ring(&ring, &config, 8, 8));
+	config.graph.consumers[0].expires_ms = 0;
 	config.graph.nr = DISRUPTOR_MAX_CONSUMERS + 1;
 	EXPECT_EQ(-EINVAL, private_ring(&ring, &config, 8, 8));
 	EXPECT_EQ(NULL, ring);

@@ -52,13 +52,15 @@
  * @after: bit i: comes after the i-th consumer of the array, which must stand
  *	before this one; 0: straight after the producers
  * @flags: DISRUPTOR_CONSUMER_*
- * @reserved: 0
+ * @expires_ms: of one that is not optional: how long after its holder has gone the
+ *	others still wait for it, in milliseconds; then they do not until it is
+ *	back, and it starts at its barrier; 0: for ever
  */
 struct disruptor_consumer_config {
 	char name[DISRUPTOR_CONSUMER_NAME_LEN];
 	__aligned_u64 after;
 	__u32 flags;
-	__u32 reserved;
+	__u32 expires_ms;
 };
 
 /* disruptor_create_args.flags */
@@ -299,7 +301,8 @@ struct disruptor_stats {
  * On /dev/disruptor.  Returns a ring fd with all access.
  *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, @producers,
  *            a name or the graph is wrong: a name that is not unique, a consumer after
- *            itself or after one that is not before it
+ *            itself or after one that is not before it, an optional one that
+ *            expires
  *   EEXIST   a ring of that name exists
  *   EPERM    RLIMIT_MEMLOCK would be exceeded and the caller lacks CAP_IPC_LOCK
  *   ENOMEM   the module's limit (parameter max_bytes) or that of the

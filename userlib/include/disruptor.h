@@ -87,6 +87,20 @@ struct disruptor_names {
 int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
 			const char *const *after, unsigned int flags);
 
+/**
+ * disruptor_graph_expire() - wait for a consumer only so long
+ * @graph: the graph
+ * @name: a consumer in it, not optional
+ * @ms: how long after its holder has gone the others still wait for it, in
+ *	milliseconds; 0: for ever
+ *
+ * Then nothing waits for it until it is back, and it starts at its barrier.
+ *
+ * Return: 0; -ENOENT (@name is not in the graph), -EINVAL (it is optional).
+ */
+int disruptor_graph_expire(struct disruptor_graph *graph, const char *name,
+			   uint32_t ms);
+
 /* ---- rings ----------------------------------------------------------- */
 
 /*
@@ -127,7 +141,8 @@ struct disruptor_config {
  * @config: what to make
  *
  * Return: 0, the error of @config->graph, those of DISRUPTOR_IOC_CREATE, those
- * of opening /dev/disruptor (-ENOENT: the module is not loaded).
+ * of opening /dev/disruptor (-ENOENT: the module is not loaded), -EOPNOTSUPP (a
+ * consumer of a private ring does not expire).
  */
 int disruptor_create(struct disruptor_ring **ring,
 		     const struct disruptor_config *config);

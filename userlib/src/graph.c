@@ -64,3 +64,16 @@ int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
 		graph->error = index;
 	return index;
 }
+
+int disruptor_graph_expire(struct disruptor_graph *graph, const char *name,
+			   uint32_t ms)
+{
+	int index = name ? find(graph, name) : -ENOENT;
+
+	if (index < 0)
+		return index;
+	if (graph->consumers[index].flags & DISRUPTOR_CONSUMER_OPTIONAL)
+		return -EINVAL;
+	graph->consumers[index].expires_ms = ms;
+	return 0;
+}

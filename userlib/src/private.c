@@ -460,12 +460,18 @@ static int map_memory(struct private_ring *ring)
 
 static int check(const struct disruptor_config *config)
 {
+	unsigned int i;
+
 	if (config->flags & ~(DISRUPTOR_PRIVATE | DISRUPTOR_RING_OUTLIVES))
 		return -EINVAL;
 	if (config->name || config->mode)
 		return -EINVAL;
 	if (config->producers > DISRUPTOR_MAX_PRODUCERS)
 		return -EINVAL;
+	for (i = 0; i < config->graph.nr && i < DISRUPTOR_MAX_CONSUMERS; i++) {
+		if (config->graph.consumers[i].expires_ms)
+			return -EOPNOTSUPP;
+	}
 	return disruptor_graph_validate(config->graph.consumers,
 					config->graph.nr);
 }
