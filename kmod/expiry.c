@@ -6,6 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "trace.h"
 
@@ -44,7 +45,8 @@ static void look(struct disruptor_ring *ring)
 		}
 	}
 	if (any)
-		mod_delayed_work(system_wq, &ring->expiry, next - jiffies);
+		mod_delayed_work(system_percpu_wq, &ring->expiry,
+				 next - jiffies);
 }
 
 static void look_again(struct work_struct *work)
