@@ -135,7 +135,7 @@ static inline bool disruptor_is_optional(const struct disruptor_core *core,
 
 /* graph.c */
 int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
-			    u32 slot_size, unsigned long page_size);
+			    u32 slot_size, u32 flags, unsigned long page_size);
 bool disruptor_name_valid(const char *name, size_t len);
 int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 			     unsigned int nr);

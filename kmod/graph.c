@@ -7,21 +7,27 @@
 /*
  * A ring's memory comes in whole pages and is mapped twice back to back, so it
  * holds at least as many slots as fill pages exactly; sequences are spread over
- * all of them, while @slots of them are in use at any time.
+ * all of them, while @slots of them are in use at any time.  A producer may write
+ * any of these without anybody knowing which; for observers, who hold nobody up,
+ * there are as many again that it may not write yet.
  */
 int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
-			    u32 slot_size, unsigned long page_size)
+			    u32 slot_size, u32 flags, unsigned long page_size)
 {
 	/* The largest power of two that divides slot_size. */
 	unsigned long unit = slot_size & -slot_size;
 	u64 memory_slots = slots;
 
+	if (flags & ~(DISRUPTOR_RING_OUTLIVES | DISRUPTOR_RING_OBSERVED))
+		return -EINVAL;
 	if (!slots || slots & (slots - 1) || slots > DISRUPTOR_MAX_SLOTS)
 		return -EINVAL;
 	if (!slot_size || slot_size % DISRUPTOR_MIN_SLOT_SIZE ||
 	    slot_size > DISRUPTOR_MAX_SLOT_SIZE)
 		return -EINVAL;
 
+	if (flags & DISRUPTOR_RING_OBSERVED)
+		memory_slots *= 2;
 	if (unit < page_size && memory_slots < page_size / unit)
 		memory_slots = page_size / unit;
 	geometry->slots = slots;

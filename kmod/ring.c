@@ -169,8 +169,6 @@ no_ring:
 
 static int check_create_args(const struct disruptor_create_args *args)
 {
-	if (args->flags & ~DISRUPTOR_RING_OUTLIVES)
-		return -EINVAL;
 	if (args->producers > DISRUPTOR_MAX_PRODUCERS)
 		return -EINVAL;
 	if (!args->name[0])
@@ -241,7 +239,8 @@ long disruptor_ring_create(struct disruptor_create_args __user *uargs)
 		err = check_create_args(&args);
 	if (!err)
 		err = disruptor_geometry_init(&geometry, args.slots,
-					      args.slot_size, PAGE_SIZE);
+					      args.slot_size, args.flags,
+					      PAGE_SIZE);
 	if (err)
 		return err;
 	consumers = get_graph(&args);

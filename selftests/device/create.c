@@ -80,7 +80,7 @@ TEST_F(create, refuses_slot_sizes_that_are_no_multiple_of_four_or_too_large)
 
 TEST_F(create, refuses_unknown_flags_and_numbers_of_producers)
 {
-	CREATE_REFUSED(EINVAL, args.flags = 1U << 1);
+	CREATE_REFUSED(EINVAL, args.flags = 1U << 2);
 	CREATE_REFUSED(EINVAL, args.flags = 1U << 31);
 	CREATE_REFUSED(EINVAL, args.flags = DISRUPTOR_RING_OUTLIVES | 1U << 7);
 	CREATE_REFUSED(EINVAL, args.producers = DISRUPTOR_MAX_PRODUCERS + 1);

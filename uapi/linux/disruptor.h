@@ -65,6 +65,7 @@ struct disruptor_consumer_config {
 
 /* disruptor_create_args.flags */
 #define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* no end of stream when the last producer goes */
+#define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* keeps past events for observers: twice the memory */
 
 /**
  * struct disruptor_create_args - argument of DISRUPTOR_IOC_CREATE
@@ -189,7 +190,8 @@ struct disruptor_evict_args {
  * @slot_size: out: bytes of an event
  * @index_mask: out: the event of a sequence is slot (sequence & index_mask) of
  *	the events region; at least @slots - 1, more where small rings are
- *	rounded up to whole pages
+ *	rounded up to whole pages, and twice as many with
+ *	DISRUPTOR_RING_OBSERVED
  * @events_bytes: out: bytes of the events, (@index_mask + 1) * @slot_size, a
  *	multiple of the page size; the events region holds them twice
  * @consumers: in: where to put the graph, an array of structs

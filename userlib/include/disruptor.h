@@ -490,6 +490,21 @@ __disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
 	__disruptor_look_for_sleepers(told, role, hi);
 }
 
+/*
+ * Before slots are written again.  L: what this thread stored in the cursor is
+ * seen no later than what it writes next, so that an observer that reads the one
+ * after the other knows what may be overwritten (userlib/src/observer.c).  On x86
+ * stores are seen in order.
+ */
+DISRUPTOR_INLINE void __disruptor_order_stores(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__atomic_signal_fence(__ATOMIC_RELEASE); /* L */
+#else
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* L */
+#endif
+}
+
 /* ---- produce ------------------------------------------------------------ */
 
 /* Not for callers: claims that found the ring full. */
@@ -522,6 +537,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 						     DISRUPTOR_SEAT_PRODUCERS,
 						     false, 0) +
 				  producer->view.slots;
+		__disruptor_order_stores(); /* L */
 		if (producer->next + n > producer->limit)
 			return -EAGAIN;
 	}
@@ -1003,6 +1019,52 @@ enum disruptor_poll_state {
  */
 int disruptor_poll(struct disruptor_consumer *consumer,
 		   const struct disruptor_handler *handler);
+
+/* ---- observe -------------------------------------------------------------- */
+
+/*
+ * Who watches a ring without a place in its graph: reads what consumers read, holds
+ * nobody up, and is told how many events it was too slow for.
+ */
+struct disruptor_observer;
+
+/**
+ * disruptor_observer_open() - watch a ring
+ * @observer: out: starts at the cursor; disruptor_observer_close() it
+ * @ring: the ring, with DISRUPTOR_ACCESS_READ; may be closed meanwhile
+ *
+ * The ring must keep past events: be made with DISRUPTOR_RING_OBSERVED, or for
+ * several producers.
+ *
+ * Return: 0, -EOPNOTSUPP (it does not), those of mmap(2).
+ */
+int disruptor_observer_open(struct disruptor_observer **observer,
+			    struct disruptor_ring *ring);
+
+void disruptor_observer_close(struct disruptor_observer *observer);
+
+/**
+ * disruptor_observe() - copy events that nobody keeps for the observer
+ * @observer: the handle
+ * @events: out: room for @n events of slot_size bytes
+ * @n: how many at the most, 1 to INT64_MAX
+ * @lo: out: the sequence of the first; the others follow it without a gap
+ * @missed: in, out: the number of events that were overwritten before they were
+ *	read is added, also when there are none to copy
+ *
+ * An event was read whole, or counts as missed: after the copy, the cursor is
+ * read behind an acquire fence.  Events that a producer died over are left out.
+ *
+ * Return: how many, -EAGAIN (nothing new), -ENODATA (the stream has ended),
+ * -EINVAL (@n).
+ */
+int64_t disruptor_observe(struct disruptor_observer *observer, void *events,
+			  uint64_t n, uint64_t *lo, uint64_t *missed);
+
+/* Likewise, and wait for the first until @deadline_ns; -ETIMEDOUT for -EAGAIN. */
+int64_t disruptor_observe_until(struct disruptor_observer *observer,
+				void *events, uint64_t n, uint64_t deadline_ns,
+				uint64_t *lo, uint64_t *missed);
 
 /* Nanoseconds of CLOCK_MONOTONIC, for deadlines. */
 uint64_t disruptor_now_ns(void);

@@ -75,6 +75,34 @@ struct waiting {
 int waiting_init(struct waiting *waiting,
 		 const struct disruptor_wait_strategy *strategy);
 
+/**
+ * struct wait - one wait
+ * @role: whose
+ * @how: its way
+ * @deadline_ns: when it ends
+ * @left_ns: till then, as of the last look at the clock
+ * @looks: how many so far
+ * @pauses: since the last look at the clock
+ * @sleep_ns: the next sleep
+ * @target: what to sleep for
+ * @halted: what else ends the sleep; NULL: nothing
+ */
+struct wait {
+	struct disruptor_role *role;
+	struct waiting *how;
+	uint64_t deadline_ns;
+	uint64_t left_ns;
+	uint64_t looks;
+	uint32_t pauses;
+	uint64_t sleep_ns;
+	uint64_t target;
+	const uint32_t *halted;
+};
+
+void wait_begin(struct wait *wait, struct disruptor_role *role, uint64_t next,
+		uint64_t n, uint64_t slots, uint64_t deadline_ns);
+int wait_some(struct wait *wait);
+
 /* ---- map.c: the regions of a role fd -------------------------------------- */
 
 /**
@@ -99,6 +127,8 @@ struct maps {
 
 int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 	      bool events_writable);
+void maps_view(const struct maps *maps, const struct disruptor_info *info,
+	       struct disruptor_view *view);
 void maps_close(struct maps *maps);
 
 /* ---- role.c ------------------------------------------------------------- */

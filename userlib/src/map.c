@@ -18,7 +18,8 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 	int err;
 
 	/* First the one that says whether another process has them. */
-	err = sys_map(&maps->own, own * info->page_size, rw, fd,
+	err = info->role == DISRUPTOR_ROLE_NONE ? 0 :
+	      sys_map(&maps->own, own * info->page_size, rw, fd,
 		      DISRUPTOR_REGION_OWN);
 	if (!err)
 		err = sys_map(&maps->control, sizeof(struct disruptor_control),
@@ -37,6 +38,22 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 	if (err)
 		maps_close(maps);
 	return err;
+}
+
+void maps_view(const struct maps *maps, const struct disruptor_info *info,
+	       struct disruptor_view *view)
+{
+	*view = (struct disruptor_view){
+		.events = maps->events.at,
+		.index_mask = info->index_mask,
+		.slots = info->slots,
+		.slot_size = info->slot_size,
+		.sequences = maps->sequences.at,
+		.page_size = info->page_size,
+		.control = maps->control.at,
+		.availability = maps->availability.at,
+		.lap_shift = __builtin_ctzll(info->index_mask + 1),
+	};
 }
 
 void maps_close(struct maps *maps)

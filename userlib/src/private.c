@@ -462,8 +462,6 @@ static int check(const struct disruptor_config *config)
 {
 	unsigned int i;
 
-	if (config->flags & ~(DISRUPTOR_PRIVATE | DISRUPTOR_RING_OUTLIVES))
-		return -EINVAL;
 	if (config->name || config->mode)
 		return -EINVAL;
 	if (config->producers > DISRUPTOR_MAX_PRODUCERS)
@@ -487,7 +485,9 @@ int private_create(struct private_ring **ring,
 	err = check(config);
 	if (!err)
 		err = disruptor_geometry_init(&geometry, config->slots,
-					      config->slot_size, page_size);
+					      config->slot_size,
+					      config->flags & ~DISRUPTOR_PRIVATE,
+					      page_size);
 	if (!err)
 		err = sys_membarrier_register();
 	if (err)

@@ -84,17 +84,7 @@ static void place_mapped(struct disruptor_role *role, struct place *place,
 {
 	unsigned char *own = role->maps.own.at;
 
-	place->view = (struct disruptor_view){
-		.events = role->maps.events.at,
-		.index_mask = info->index_mask,
-		.slots = info->slots,
-		.slot_size = info->slot_size,
-		.sequences = role->maps.sequences.at,
-		.page_size = info->page_size,
-		.control = role->maps.control.at,
-		.availability = role->maps.availability.at,
-		.lap_shift = __builtin_ctzll(info->index_mask + 1),
-	};
+	maps_view(&role->maps, info, &place->view);
 	place->counter = (uint64_t *)
 		(own + DISRUPTOR_COUNTER_OFFSET(role->publishes));
 	/* One of several producers has a second page of its own. */

@@ -105,32 +105,8 @@ static int role_sleep(struct disruptor_role *role, uint64_t target,
 
 /* ---- between two looks --------------------------------------------------- */
 
-/**
- * struct wait - one wait
- * @role: whose
- * @how: its way
- * @deadline_ns: when it ends
- * @left_ns: till then, as of the last look at the clock
- * @looks: how many so far
- * @pauses: since the last look at the clock
- * @sleep_ns: the next sleep
- * @target: what to sleep for
- * @halted: what else ends the sleep; NULL: nothing
- */
-struct wait {
-	struct disruptor_role *role;
-	struct waiting *how;
-	uint64_t deadline_ns;
-	uint64_t left_ns;
-	uint64_t looks;
-	uint32_t pauses;
-	uint64_t sleep_ns;
-	uint64_t target;
-	const uint32_t *halted;
-};
-
 /* The call needs @n more than @next. */
-static void wait_begin(struct wait *wait, struct disruptor_role *role,
+void wait_begin(struct wait *wait, struct disruptor_role *role,
 		       uint64_t next, uint64_t n, uint64_t slots,
 		       uint64_t deadline_ns)
 {
@@ -218,7 +194,7 @@ static int sleep_till_woken(struct wait *wait)
 }
 
 /* Let some time pass; 0: look again. */
-static int wait_some(struct wait *wait)
+int wait_some(struct wait *wait)
 {
 	const struct disruptor_wait_strategy *strategy = &wait->how->strategy;
 	uint64_t look = wait->looks++;
