@@ -8,16 +8,18 @@
  *
  *	producer				recovery
  *
- *	store the intent			read the cursor		(I)
- *	I: move the cursor (acquire-release)	read the live intents	(J)
+ *	L: store the intent (release)		read the cursor		(I)
+ *	I: move the cursor (acquire-release)	read the live intents	(J, L)
  *	K: store the laps (release)		read the laps		(K)
- *	J: clear the intent (release)
+ *	J: clear the intent (release)		read the cursor again
  *
  * Recovery that reads a cursor beyond a slot reads also the intent of whoever
  * claimed it, or what that one did later: then it reads the slot's lap.  So a slot
  * below the cursor that no live producer's intent covers and that has no lap is
- * nobody's, and is aborted.  One that is covered may be somebody's: it is left
- * until that producer moves on.  What an intent says is a hint: a false one can
+ * nobody's, and is aborted, unless the cursor is a whole ring further by now: then
+ * the lap that was read may be a later one.  L keeps the intent of the next claim
+ * from being seen before the laps of the last.  A slot that is covered may be
+ * somebody's: it is left until that producer moves on.  What an intent says is a hint: a false one can
  * hold up the recovery of others for as long as its owner is attached, but has no
  * slot aborted that an honest producer owns.
  *
@@ -37,6 +39,19 @@ static bool is_published(const struct disruptor_core *core, u64 sequence)
 
 	return (lap & DISRUPTOR_LAP_MASK) ==
 	       DISRUPTOR_LAP(sequence, core->lap_shift);
+}
+
+/*
+ * Below the cursor that recovery has read, and settled by now.  Since then others go
+ * on: once the event is consumed, its slot may be claimed anew and have a later lap.
+ * Whoever stored that had moved the cursor before.
+ */
+static bool is_settled(const struct disruptor_core *core, u64 sequence)
+{
+	u64 *cursor = disruptor_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+
+	return is_published(core, sequence) ||
+	       READ_ONCE(*cursor) - sequence > core->geometry.slots;
 }
 
 /* The first of [@from, @to) that is not published; not many at a time. */
@@ -66,7 +81,8 @@ static struct disruptor_intent read_intent(const struct disruptor_core *core,
 
 	/* J: matches the release that cleared it. */
 	intent.hi = smp_load_acquire(&from->hi);
-	intent.lo = READ_ONCE(from->lo);
+	/* L: matches the release of the next claim's. */
+	intent.lo = smp_load_acquire(&from->lo);
 	intent.lo = max(intent.lo, lo);
 	intent.hi = min(intent.hi, hi);
 	return intent;
@@ -183,7 +199,7 @@ bool disruptor_recover(struct disruptor_core *core)
 	for (; sequence < cursor; sequence++) {
 		if (!(sequence & 0xffff))
 			cond_resched();
-		if (is_published(core, sequence))
+		if (is_settled(core, sequence))
 			continue;
 		if (may_be_owned(&recovery, sequence))
 			keep_waiting(core, sequence, &unsettled);
