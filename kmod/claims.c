@@ -19,9 +19,9 @@
  * nobody's, and is aborted, unless the cursor is a whole ring further by now: then
  * the lap that was read may be a later one.  L keeps the intent of the next claim
  * from being seen before the laps of the last.  A slot that is covered may be
- * somebody's: it is left until that producer moves on.  What an intent says is a hint: a false one can
- * hold up the recovery of others for as long as its owner is attached, but has no
- * slot aborted that an honest producer owns.
+ * somebody's: it is left until that producer moves on.  What an intent says is a
+ * hint: a false one can hold up the recovery of others for as long as its owner is
+ * attached, but has no slot aborted that an honest producer owns.
  *
  * selftests/models/claim.pml checks this, and that each step is needed.
  */
@@ -94,7 +94,7 @@ int disruptor_producer_joins(struct disruptor_core *core)
 	unsigned int i;
 
 	for (i = 0; i < core->nr_producers; i++) {
-		if ((core->producing | core->dead) & 1ULL << i)
+		if ((core->producing | core->abandoned) & 1ULL << i)
 			continue;
 		core->producing |= 1ULL << i;
 		return i;
@@ -102,16 +102,39 @@ int disruptor_producer_joins(struct disruptor_core *core)
 	return -EBUSY;
 }
 
-/* Nobody can write its intent any more. */
-void disruptor_producer_dies(struct disruptor_core *core, unsigned int index)
+/*
+ * Nobody can write its intent now.  What it claimed and did not publish is to be
+ * settled, with what may be left of earlier claims of the same seat.
+ */
+void disruptor_producer_abandons(struct disruptor_core *core, unsigned int index)
 {
+	struct disruptor_intent claim = read_intent(core, index, 0, ~0ULL);
 	struct disruptor_intent *intent = intent_of(core, index);
+	struct disruptor_intent *left = &core->claims[index];
 
-	core->claims[index] = read_intent(core, index, 0, ~0ULL);
-	core->producing &= ~(1ULL << index);
-	core->dead |= 1ULL << index;
 	WRITE_ONCE(intent->lo, 0);
 	WRITE_ONCE(intent->hi, 0);
+	if (claim.lo >= claim.hi)
+		return;
+	if (core->abandoned & 1ULL << index) {
+		claim.lo = min(claim.lo, left->lo);
+		claim.hi = max(claim.hi, left->hi);
+	}
+	*left = claim;
+	core->abandoned |= 1ULL << index;
+}
+
+void disruptor_producer_dies(struct disruptor_core *core, unsigned int index)
+{
+	disruptor_producer_abandons(core, index);
+	core->producing &= ~(1ULL << index);
+}
+
+/* A hint, for those who cannot keep it from changing. */
+bool disruptor_producer_claims(const struct disruptor_core *core,
+			       unsigned int index)
+{
+	return READ_ONCE(intent_of(core, index)->hi);
 }
 
 static bool covers(const struct disruptor_intent *intent, u64 sequence)
@@ -168,21 +191,22 @@ static void abort_slot(struct disruptor_core *core, u64 sequence)
 			  DISRUPTOR_LAP_ABORTED);
 }
 
-/* A slot that may be a living producer's may also be one of these dead ones'. */
+/* A slot that may be a living producer's may also be an abandoned claim's. */
 static void keep_waiting(const struct disruptor_core *core, u64 sequence,
 			 u64 *unsettled)
 {
 	unsigned int i;
 
 	for (i = 0; i < core->nr_producers; i++) {
-		if (core->dead & 1ULL << i && covers(&core->claims[i], sequence))
+		if (core->abandoned & 1ULL << i &&
+		    covers(&core->claims[i], sequence))
 			*unsettled |= 1ULL << i;
 	}
 }
 
 /*
- * Abort what nobody owns.  Looks at every slot that is in use.  False: some of the
- * claims of the dead may be a living producer's; ask again later.
+ * Abort what nobody owns.  Looks at every slot that is in use.  False: some of what
+ * was abandoned may be a living producer's; ask again later.
  */
 bool disruptor_recover(struct disruptor_core *core)
 {
@@ -206,6 +230,6 @@ bool disruptor_recover(struct disruptor_core *core)
 		else
 			abort_slot(core, sequence);
 	}
-	core->dead = unsettled;
+	core->abandoned = unsettled;
 	return !unsettled;
 }
