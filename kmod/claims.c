@@ -8,18 +8,20 @@
  *
  *	producer				recovery
  *
- *	store the intent			read the cursor		(I)
- *	I: move the cursor (acquire-release)	read the live intents	(J)
+ *	L: store the intent (release)		read the cursor		(I)
+ *	I: move the cursor (acquire-release)	read the live intents	(J, L)
  *	K: store the laps (release)		read the laps		(K)
- *	J: clear the intent (release)
+ *	J: clear the intent (release)		read the cursor again
  *
  * Recovery that reads a cursor beyond a slot reads also the intent of whoever
  * claimed it, or what that one did later: then it reads the slot's lap.  So a slot
  * below the cursor that no live producer's intent covers and that has no lap is
- * nobody's, and is aborted.  One that is covered may be somebody's: it is left
- * until that producer moves on.  What an intent says is a hint: a false one can
- * hold up the recovery of others for as long as its owner is attached, but has no
- * slot aborted that an honest producer owns.
+ * nobody's, and is aborted, unless the cursor is a whole ring further by now: then
+ * the lap that was read may be a later one.  L keeps the intent of the next claim
+ * from being seen before the laps of the last.  A slot that is covered may be
+ * somebody's: it is left until that producer moves on.  What an intent says is a
+ * hint: a false one can hold up the recovery of others for as long as its owner is
+ * attached, but has no slot aborted that an honest producer owns.
  *
  * selftests/models/claim.pml checks this, and that each step is needed.
  */
@@ -37,6 +39,19 @@ static bool is_published(const struct disruptor_core *core, u64 sequence)
 
 	return (lap & DISRUPTOR_LAP_MASK) ==
 	       DISRUPTOR_LAP(sequence, core->lap_shift);
+}
+
+/*
+ * Below the cursor that recovery has read, and settled by now.  Since then others go
+ * on: once the event is consumed, its slot may be claimed anew and have a later lap.
+ * Whoever stored that had moved the cursor before.
+ */
+static bool is_settled(const struct disruptor_core *core, u64 sequence)
+{
+	u64 *cursor = disruptor_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+
+	return is_published(core, sequence) ||
+	       READ_ONCE(*cursor) - sequence > core->geometry.slots;
 }
 
 /* The first of [@from, @to) that is not published; not many at a time. */
@@ -66,7 +81,8 @@ static struct disruptor_intent read_intent(const struct disruptor_core *core,
 
 	/* J: matches the release that cleared it. */
 	intent.hi = smp_load_acquire(&from->hi);
-	intent.lo = READ_ONCE(from->lo);
+	/* L: matches the release of the next claim's. */
+	intent.lo = smp_load_acquire(&from->lo);
 	intent.lo = max(intent.lo, lo);
 	intent.hi = min(intent.hi, hi);
 	return intent;
@@ -78,7 +94,7 @@ int disruptor_producer_joins(struct disruptor_core *core)
 	unsigned int i;
 
 	for (i = 0; i < core->nr_producers; i++) {
-		if ((core->producing | core->dead) & 1ULL << i)
+		if ((core->producing | core->abandoned) & 1ULL << i)
 			continue;
 		core->producing |= 1ULL << i;
 		return i;
@@ -86,16 +102,39 @@ int disruptor_producer_joins(struct disruptor_core *core)
 	return -EBUSY;
 }
 
-/* Nobody can write its intent any more. */
-void disruptor_producer_dies(struct disruptor_core *core, unsigned int index)
+/*
+ * Nobody can write its intent now.  What it claimed and did not publish is to be
+ * settled, with what may be left of earlier claims of the same seat.
+ */
+void disruptor_producer_abandons(struct disruptor_core *core, unsigned int index)
 {
+	struct disruptor_intent claim = read_intent(core, index, 0, ~0ULL);
 	struct disruptor_intent *intent = intent_of(core, index);
+	struct disruptor_intent *left = &core->claims[index];
 
-	core->claims[index] = read_intent(core, index, 0, ~0ULL);
-	core->producing &= ~(1ULL << index);
-	core->dead |= 1ULL << index;
 	WRITE_ONCE(intent->lo, 0);
 	WRITE_ONCE(intent->hi, 0);
+	if (claim.lo >= claim.hi)
+		return;
+	if (core->abandoned & 1ULL << index) {
+		claim.lo = min(claim.lo, left->lo);
+		claim.hi = max(claim.hi, left->hi);
+	}
+	*left = claim;
+	core->abandoned |= 1ULL << index;
+}
+
+void disruptor_producer_dies(struct disruptor_core *core, unsigned int index)
+{
+	disruptor_producer_abandons(core, index);
+	core->producing &= ~(1ULL << index);
+}
+
+/* A hint, for those who cannot keep it from changing. */
+bool disruptor_producer_claims(const struct disruptor_core *core,
+			       unsigned int index)
+{
+	return READ_ONCE(intent_of(core, index)->hi);
 }
 
 static bool covers(const struct disruptor_intent *intent, u64 sequence)
@@ -152,21 +191,22 @@ static void abort_slot(struct disruptor_core *core, u64 sequence)
 			  DISRUPTOR_LAP_ABORTED);
 }
 
-/* A slot that may be a living producer's may also be one of these dead ones'. */
+/* A slot that may be a living producer's may also be an abandoned claim's. */
 static void keep_waiting(const struct disruptor_core *core, u64 sequence,
 			 u64 *unsettled)
 {
 	unsigned int i;
 
 	for (i = 0; i < core->nr_producers; i++) {
-		if (core->dead & 1ULL << i && covers(&core->claims[i], sequence))
+		if (core->abandoned & 1ULL << i &&
+		    covers(&core->claims[i], sequence))
 			*unsettled |= 1ULL << i;
 	}
 }
 
 /*
- * Abort what nobody owns.  Looks at every slot that is in use.  False: some of the
- * claims of the dead may be a living producer's; ask again later.
+ * Abort what nobody owns.  Looks at every slot that is in use.  False: some of what
+ * was abandoned may be a living producer's; ask again later.
  */
 bool disruptor_recover(struct disruptor_core *core)
 {
@@ -183,13 +223,13 @@ bool disruptor_recover(struct disruptor_core *core)
 	for (; sequence < cursor; sequence++) {
 		if (!(sequence & 0xffff))
 			cond_resched();
-		if (is_published(core, sequence))
+		if (is_settled(core, sequence))
 			continue;
 		if (may_be_owned(&recovery, sequence))
 			keep_waiting(core, sequence, &unsettled);
 		else
 			abort_slot(core, sequence);
 	}
-	core->dead = unsettled;
+	core->abandoned = unsettled;
 	return !unsettled;
 }

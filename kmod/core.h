@@ -67,7 +67,8 @@ struct disruptor_waiter;
  * @waiters: who is armed
  * @fencing: by seat
  * @producing: of several producers, those attached
- * @dead: of several producers, those gone whose claims are not settled yet
+ * @abandoned: of several producers, those with claims that nobody can publish any
+ *	more, and that are not settled yet
  * @claims: theirs
  * @aborted: how many events were
  *
@@ -89,7 +90,7 @@ struct disruptor_core {
 	struct disruptor_fencing fencing[DISRUPTOR_MAX_SEATS];
 
 	u64 producing;
-	u64 dead;
+	u64 abandoned;
 	struct disruptor_intent claims[DISRUPTOR_MAX_PRODUCERS];
 	u64 aborted;
 };
@@ -159,7 +160,11 @@ bool disruptor_stream_ended(const struct disruptor_core *core);
 /* claims.c: what several producers have claimed and published */
 u64 disruptor_published(const struct disruptor_core *core, u64 from, u64 to);
 int disruptor_producer_joins(struct disruptor_core *core);
+void disruptor_producer_abandons(struct disruptor_core *core,
+				 unsigned int index);
 void disruptor_producer_dies(struct disruptor_core *core, unsigned int index);
+bool disruptor_producer_claims(const struct disruptor_core *core,
+			       unsigned int index);
 bool disruptor_recover(struct disruptor_core *core);
 
 /* waiters.c: who must be woken when */

@@ -122,6 +122,7 @@ struct disruptor_ring {
 	wait_queue_head_t watchers;	/* ring fds that poll for changes */
 
 	struct delayed_work recovery;	/* of claims that could not be settled */
+	unsigned long recovery_delay;	/* till the next look, in jiffies */
 	struct delayed_work expiry;	/* of consumers that are gone */
 
 	spinlock_t wait_lock;		/* the core, and the waits of handles */
@@ -227,6 +228,7 @@ long disruptor_role_evict(struct disruptor_ring *ring,
 void disruptor_recovery_init(struct disruptor_ring *ring);
 void disruptor_recovery_exit(struct disruptor_ring *ring);
 void disruptor_recovery_run(struct disruptor_ring *ring);
+void disruptor_recovery_unmapped(struct disruptor_handle *handle);
 
 /* expiry.c: required consumers that are waited for only so long */
 void disruptor_expiry_init(struct disruptor_ring *ring);

@@ -180,7 +180,8 @@ static void region_open(struct vm_area_struct *vma)
 
 /*
  * Who unmaps its counter, or is killed, may have published and not yet called
- * WAKE; nor will the fd be closed, if another process has it as well.
+ * WAKE, or claimed and not yet published; nor will the fd be closed, if another
+ * process has it as well.
  */
 static void region_close(struct vm_area_struct *vma)
 {
@@ -192,8 +193,10 @@ static void region_close(struct vm_area_struct *vma)
 	mutex_lock(&handle->map_lock);
 	last = !--handle->writable_maps;
 	mutex_unlock(&handle->map_lock);
-	if (last)
-		disruptor_wait_kick(handle->ring);
+	if (!last)
+		return;
+	disruptor_wait_kick(handle->ring);
+	disruptor_recovery_unmapped(handle);
 }
 
 static const struct vm_operations_struct region_vm_ops = {

@@ -21,6 +21,8 @@
  */
 #include "core.h"
 
+#define MOST_LOOKS	64	/* for a gap among slots that are claimed anew */
+
 static u64 waits_on(const struct disruptor_core *core, unsigned int seat)
 {
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
@@ -135,24 +137,38 @@ void disruptor_core_init(struct disruptor_core *core)
 	set_present(core, present);
 }
 
-/*
- * Where a joiner would start now: its barrier, wherever it was before.  Of several
- * producers, it may take a look at every slot.
- */
-u64 disruptor_start(const struct disruptor_core *core, unsigned int seat)
+static u64 first_gap_of_all(const struct disruptor_core *core, u64 cursor)
 {
-	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
-	u64 cursor, from, gap;
+	u64 from, gap;
 
-	if (!sees_gaps(core, mask))
-		return disruptor_barrier(core, seat);
-	cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
 	for (from = 0;; from = gap) {
 		gap = first_gap(core, from, cursor);
 		if (gap == cursor || gap == from)
 			return gap;
 		cond_resched();
 	}
+}
+
+/*
+ * Where a joiner would start now: its barrier, wherever it was before.  Of several
+ * producers, it may take a look at every slot; and another if these have gone
+ * round meanwhile, for then the gap may have been none, but a later lap.  That is
+ * rare, and a producer that moves the cursor for sport is not followed for ever.
+ */
+u64 disruptor_start(const struct disruptor_core *core, unsigned int seat)
+{
+	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
+	unsigned int looks = MOST_LOOKS;
+	u64 cursor, gap;
+
+	if (!sees_gaps(core, mask))
+		return disruptor_barrier(core, seat);
+	cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+	do {
+		gap = first_gap_of_all(core, cursor);
+		cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
+	} while (gap < oldest_kept(core, cursor) && --looks);
+	return gap;
 }
 
 /* Until its start is known, the joiner's counter holds everybody back. */

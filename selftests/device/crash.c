@@ -292,7 +292,7 @@ static bool has_done(const struct stage *stage, uint64_t n)
 static void await_the_act(const struct stage *stage)
 {
 	const struct life *life = &stage->lives[stage->nr_lives - 1];
-	uint64_t end_ns = now_ns() + 20000000;
+	uint64_t end_ns = now_ns() + 100000000;
 
 	while (shared_load(&life->handled) <= shared_load(&life->done) &&
 	       now_ns() < end_ns)
@@ -314,7 +314,7 @@ static int kill_one(struct plant *plant, uint64_t *chances)
 		printf("# %s: not a step\n", stage->name);
 		return 1;
 	}
-	if (chance_below(chances, 3))
+	if (chance_below(chances, 2))
 		usleep(chance_below(chances, 1500));
 	else
 		await_the_act(stage);

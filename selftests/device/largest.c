@@ -108,12 +108,13 @@ static int consume(void *context)
 
 TEST_F_TIMEOUT(largest, laps_beyond_32_bits, 100)
 {
-	pid_t producer = stage_start(produce, self);
-	pid_t consumer = stage_start(consume, self);
+	pid_t pids[] = {
+		stage_start(produce, self),
+		stage_start(consume, self),
+	};
 	uint64_t end = (LAPS - 1) * SLOTS + SLOTS / 2;
 
-	EXPECT_EQ(0, child_wait(producer));
-	EXPECT_EQ(0, child_wait(consumer));
+	EXPECT_EQ(0, stages_wait(pids, 2));
 	EXPECT_LT(1ULL << 32, end);
 	EXPECT_EQ(end, counter_of(self->ring, DISRUPTOR_SEAT_PRODUCERS));
 	EXPECT_EQ(end, counter_of(self->ring, DISRUPTOR_SEAT_CONSUMER(0)));

@@ -132,12 +132,12 @@ static int consume_in_parts(void *context)
 
 TEST_F(stream, every_byte_arrives)
 {
-	pid_t consumer = stage_start(consume_in_parts, self);
-	pid_t producer;
+	pid_t pids[] = {
+		stage_start(consume_in_parts, self),
+		stage_start(produce_in_parts, self),
+	};
 
-	producer = stage_start(produce_in_parts, self);
-	EXPECT_EQ(0, child_wait(producer));
-	EXPECT_EQ(0, child_wait(consumer));
+	EXPECT_EQ(0, stages_wait(pids, 2));
 }
 
 /* Batches of up to four times the ring, written whole. */
@@ -202,12 +202,12 @@ static int consume_by_read(void *context)
 
 TEST_F(stream, batches_are_copied_in_and_out)
 {
-	pid_t consumer = stage_start(consume_by_read, self);
-	pid_t producer;
+	pid_t pids[] = {
+		stage_start(consume_by_read, self),
+		stage_start(produce_by_write, self),
+	};
 
-	producer = stage_start(produce_by_write, self);
-	EXPECT_EQ(0, child_wait(producer));
-	EXPECT_EQ(0, child_wait(consumer));
+	EXPECT_EQ(0, stages_wait(pids, 2));
 }
 
 /* Whole rings, filled as one array from wherever the last one ended. */

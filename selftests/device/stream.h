@@ -129,6 +129,35 @@ static inline pid_t stage_start(child_fn fn, void *context)
 	_exit(fn(context));
 }
 
+/*
+ * Until all of @nr stages have ended, of which this process has no others; how many
+ * failed.  After the first, the rest would wait in vain, and is killed.
+ */
+static inline unsigned int stages_wait(pid_t *pids, unsigned int nr)
+{
+	unsigned int failed = 0;
+	unsigned int i, left;
+	int status;
+	pid_t pid;
+
+	for (left = nr; left; left--) {
+		pid = waitpid(-1, &status, 0);
+		if (pid < 0)
+			return failed + left;
+		/* The number may be used again. */
+		for (i = 0; i < nr; i++)
+			pids[i] = pids[i] == pid ? 0 : pids[i];
+		if (!status || failed++)
+			continue;
+		printf("# a stage failed: status %#x\n", status);
+		for (i = 0; i < nr; i++) {
+			if (pids[i])
+				kill(pids[i], SIGKILL);
+		}
+	}
+	return failed;
+}
+
 /* Guests have few processors: spinning for long is of no use there. */
 static const struct disruptor_wait_strategy sleeping UNUSED = {
 	.kind = DISRUPTOR_WAIT_BLOCK, .spins = 4,

@@ -201,7 +201,7 @@ static int produce(void *context)
 static unsigned int run_all(struct run *run, unsigned int ms)
 {
 	pid_t pids[MAX_STAGES + 1];
-	unsigned int failed = 0;
+	unsigned int failed;
 	unsigned int i;
 
 	close_graph(run);
@@ -217,8 +217,7 @@ static unsigned int run_all(struct run *run, unsigned int ms)
 		pids[i] = stage_start(consume, &stage);
 	}
 	pids[run->nr] = stage_start(produce, run);
-	for (i = 0; i <= run->nr; i++)
-		failed += child_wait(pids[i]) != 0;
+	failed = stages_wait(pids, run->nr + 1);
 	for (i = 0; i < run->nr; i++)
 		failed += run->scores[i].next != run->end;
 	printf("# %u stages, %u slots, %lu events\n", run->nr, run->slots,

@@ -505,7 +505,7 @@ struct disruptor_uring_wait {
  * moved by compare-and-swap; page 0 of OWN is that counter's, page 1 has this, at
  * the offset of the producer's seat.  In this order, a producer
  *
- *   1. stores @lo, then @hi, of what it is about to claim,
+ *   1. stores @lo (release), then @hi, of what it is about to claim,
  *   2. moves the counter from @lo to @hi (acquire and release), or goes back to 1,
  *   3. writes the events, and stores (release) the lap of each in the
  *      availability array,

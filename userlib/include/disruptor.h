@@ -696,8 +696,8 @@ int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
  * @lo: out: the claim is [*lo, *lo + n); its slots lie back to back
  *
  * The intent is stored before the cursor is moved (I: the release in the
- * exchange), so that who reads a cursor beyond a slot knows who may own it: see
- * kmod/claims.c.
+ * exchange), so that who reads a cursor beyond a slot knows who may own it; and after
+ * the laps of the last claim (L): see kmod/claims.c.
  *
  * Return: 0, -EAGAIN (no room), -EINVAL (@n), -EBUSY (the last claim is not yet
  * published).
@@ -717,7 +717,7 @@ disruptor_multi_try_claim(struct disruptor_multi *multi, uint64_t n,
 		if (__builtin_expect(next + n > multi->limit, 0) &&
 		    !__disruptor_multi_room(multi, next + n))
 			return -EAGAIN;
-		__atomic_store_n(&multi->intent->lo, next, __ATOMIC_RELAXED);
+		__atomic_store_n(&multi->intent->lo, next, __ATOMIC_RELEASE); /* L */
 		__atomic_store_n(&multi->intent->hi, next + n, __ATOMIC_RELAXED);
 	} while (!__atomic_compare_exchange_n(multi->cursor, &next, next + n,
 					      false, __ATOMIC_ACQ_REL,

@@ -99,8 +99,9 @@ struct wait {
 	const uint32_t *halted;
 };
 
-void wait_begin(struct wait *wait, struct disruptor_role *role, uint64_t next,
-		uint64_t n, uint64_t slots, uint64_t deadline_ns);
+void wait_begin(struct wait *wait, struct disruptor_role *role,
+		const struct disruptor_view *view, uint64_t next, uint64_t n,
+		uint64_t deadline_ns);
 int wait_some(struct wait *wait);
 
 /* ---- map.c: the regions of a role fd -------------------------------------- */

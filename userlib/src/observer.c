@@ -166,7 +166,8 @@ int64_t disruptor_observe_until(struct disruptor_observer *observer,
 	int64_t some;
 	int err = 0;
 
-	wait_begin(&wait, &observer->role, 0, 1, 1, deadline_ns);
+	wait_begin(&wait, &observer->role, &observer->view, 0, 1,
+		   deadline_ns);
 	do {
 		some = disruptor_observe(observer, events, n, lo, missed);
 		if (some == -EAGAIN)

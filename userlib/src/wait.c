@@ -105,17 +105,29 @@ static int role_sleep(struct disruptor_role *role, uint64_t target,
 
 /* ---- between two looks --------------------------------------------------- */
 
+/* How far ahead of it a role may sleep for. */
+static uint64_t most_ahead(const struct disruptor_view *view)
+{
+	return view->availability ? min(view->slots, DISRUPTOR_MAX_WAIT_AHEAD) :
+				    view->slots;
+}
+
+/* How much more than it has a call that needs @n sleeps for. */
+static uint64_t sleep_for(const struct disruptor_role *role,
+			  const struct disruptor_view *view, uint64_t n)
+{
+	return min(max(n, role->waiting.strategy.sleep_for), most_ahead(view));
+}
+
 /* The call needs @n more than @next. */
 void wait_begin(struct wait *wait, struct disruptor_role *role,
-		       uint64_t next, uint64_t n, uint64_t slots,
-		       uint64_t deadline_ns)
+		const struct disruptor_view *view, uint64_t next, uint64_t n,
+		uint64_t deadline_ns)
 {
-	uint64_t more = min(role->waiting.strategy.sleep_for, slots);
-
 	*wait = (struct wait){
 		.role = role,
 		.how = &role->waiting,
-		.target = next + max(n, more),
+		.target = next + sleep_for(role, view, n),
 		.deadline_ns = deadline_ns,
 		.left_ns = DISRUPTOR_FOREVER,
 		.sleep_ns = MIN_SLEEP_NS,
@@ -247,8 +259,8 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	if (producer->next + n - load_relaxed(producer->cursor) >
 	    producer->view.slots)
 		return -EINVAL;
-	wait_begin(&wait, producer->role, producer->next, n,
-		   producer->view.slots, deadline_ns);
+	wait_begin(&wait, producer->role, &producer->view, producer->next, n,
+		   deadline_ns);
 	do {
 		err = wait_some(&wait);
 		if (err)
@@ -287,10 +299,11 @@ int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 	struct wait wait;
 	int err;
 
-	wait_begin(&wait, multi->role, 0, n, multi->view.slots, deadline_ns);
+	wait_begin(&wait, multi->role, &multi->view, 0, n, deadline_ns);
 	do {
 		/* Others claim, too: what it waits for moves on. */
-		wait.target = load_relaxed(multi->cursor) + n;
+		wait.target = load_relaxed(multi->cursor) +
+			      sleep_for(multi->role, &multi->view, n);
 		err = wait_some(&wait);
 		if (err)
 			return err;
@@ -371,8 +384,8 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	struct wait wait;
 	int err;
 
-	wait_begin(&wait, consumer->role, consumer->next, 1,
-		   consumer->view.slots, deadline_ns);
+	wait_begin(&wait, consumer->role, &consumer->view, consumer->next, 1,
+		   deadline_ns);
 	wait.halted = &consumer->halted;
 	do {
 		if (take_halt(consumer))
