@@ -30,6 +30,13 @@
 
 #include <linux/disruptor.h>
 
+/* Where the library's own tests can stop or kill a process; nothing for others. */
+#ifdef DISRUPTOR_POINTS
+#include <disruptor_points.h>
+#else
+#define __DISRUPTOR_POINT(name)	((void)0)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -487,6 +494,7 @@ __disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
 		    struct disruptor_role *role, uint64_t hi)
 {
 	__atomic_store_n(counter, hi, __ATOMIC_RELEASE); /* D */
+	__DISRUPTOR_POINT(COUNTER_STORED);
 	__disruptor_look_for_sleepers(told, role, hi);
 }
 
@@ -528,6 +536,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 {
 	if (__builtin_expect(n - 1 >= producer->view.slots, 0))
 		return -EINVAL;
+	__DISRUPTOR_POINT(CLAIM);
 	if (__builtin_expect(producer->next + n > producer->limit, 0)) {
 		/*
 		 * C: the acquire in here (B) matches the release of consumers
@@ -543,6 +552,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 	}
 	*lo = producer->next;
 	producer->next += n;
+	__DISRUPTOR_POINT(CLAIMED);
 	return 0;
 }
 
@@ -596,6 +606,7 @@ DISRUPTOR_INLINE void
 disruptor_publish(struct disruptor_producer *producer, uint64_t lo, uint64_t hi)
 {
 	(void)lo;
+	__DISRUPTOR_POINT(PUBLISH);
 	__disruptor_publish(producer->cursor, producer->told, producer->role, hi);
 }
 
@@ -714,14 +725,18 @@ disruptor_multi_try_claim(struct disruptor_multi *multi, uint64_t n,
 		return -EBUSY;
 	next = __atomic_load_n(multi->cursor, __ATOMIC_RELAXED);
 	do {
+		__DISRUPTOR_POINT(MULTI_CLAIM);
 		if (__builtin_expect(next + n > multi->limit, 0) &&
 		    !__disruptor_multi_room(multi, next + n))
 			return -EAGAIN;
 		__atomic_store_n(&multi->intent->lo, next, __ATOMIC_RELEASE); /* L */
+		__DISRUPTOR_POINT(MULTI_INTENT_LO);
 		__atomic_store_n(&multi->intent->hi, next + n, __ATOMIC_RELAXED);
+		__DISRUPTOR_POINT(MULTI_INTENT);
 	} while (!__atomic_compare_exchange_n(multi->cursor, &next, next + n,
 					      false, __ATOMIC_ACQ_REL,
 					      __ATOMIC_RELAXED)); /* I */
+	__DISRUPTOR_POINT(MULTI_CLAIMED);
 	multi->unpublished = n;
 	*lo = next;
 	return 0;
@@ -777,13 +792,18 @@ disruptor_multi_publish(struct disruptor_multi *multi, uint64_t lo, uint64_t hi)
 	const struct disruptor_view *view = &multi->view;
 	uint64_t seq;
 
-	for (seq = lo; seq != hi; seq++)
+	__DISRUPTOR_POINT(MULTI_PUBLISH);
+	for (seq = lo; seq != hi; seq++) {
 		__atomic_store_n(&multi->availability[seq & view->index_mask],
 				 DISRUPTOR_LAP(seq, view->lap_shift),
 				 __ATOMIC_RELEASE); /* K */
+		__DISRUPTOR_POINT(MULTI_LAP);
+	}
+	__DISRUPTOR_POINT(MULTI_LAPS);
 	multi->unpublished -= hi - lo;
 	if (!multi->unpublished)
 		__atomic_store_n(&multi->intent->hi, 0, __ATOMIC_RELEASE); /* J */
+	__DISRUPTOR_POINT(MULTI_CLEARED);
 	__disruptor_look_for_sleepers(multi->told, multi->role, hi);
 }
 
@@ -827,9 +847,11 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 DISRUPTOR_INLINE int
 __disruptor_consumer_look(struct disruptor_consumer *consumer)
 {
-	uint64_t available = __disruptor_lowest(&consumer->view, consumer->seat,
-						true, consumer->next);
+	uint64_t available;
 
+	__DISRUPTOR_POINT(LOOK);
+	available = __disruptor_lowest(&consumer->view, consumer->seat, true,
+				       consumer->next);
 	if ((int64_t)(available - consumer->next) <= 0)
 		return -EAGAIN;
 	if (__builtin_expect(available - consumer->next > consumer->view.slots, 0))
@@ -838,6 +860,7 @@ __disruptor_consumer_look(struct disruptor_consumer *consumer)
 	/* Stored before the laps of what was aborted: no later than K. */
 	consumer->aborted = __atomic_load_n(&consumer->view.control->aborted,
 					    __ATOMIC_RELAXED);
+	__DISRUPTOR_POINT(LOOKED);
 	return 0;
 }
 
@@ -927,6 +950,7 @@ disruptor_consumer_slot(const struct disruptor_consumer *consumer, uint64_t seq)
 DISRUPTOR_INLINE void
 disruptor_release(struct disruptor_consumer *consumer, uint64_t hi)
 {
+	__DISRUPTOR_POINT(RELEASE);
 	consumer->next = hi;
 	__disruptor_publish(consumer->sequence, consumer->told, consumer->role, hi);
 }

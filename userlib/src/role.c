@@ -180,12 +180,16 @@ static int place_attach(struct disruptor_role *role, struct place *place,
 		place_private(role, place, ring->local);
 		return 0;
 	}
+	__DISRUPTOR_POINT(ATTACH);
 	fd = sys_ioctl(ring->fd, DISRUPTOR_IOC_ATTACH, &args);
 	if (fd < 0)
 		return fd;
+	__DISRUPTOR_POINT(ATTACHED);
 	err = place_fd(role, place, fd, kind, several);
 	if (err)
 		close(fd);
+	else
+		__DISRUPTOR_POINT(MAPPED);
 	return err;
 }
 
@@ -201,8 +205,11 @@ static void leave(struct disruptor_role *role, unsigned int flags)
 		return;
 	}
 	/* ESTALE, the only error there can be, says that it is gone already. */
+	__DISRUPTOR_POINT(DETACH);
 	sys_ioctl(role->fd, DISRUPTOR_IOC_DETACH, &args);
+	__DISRUPTOR_POINT(DETACHED);
 	maps_close(&role->maps);
+	__DISRUPTOR_POINT(UNMAPPED);
 	close(role->fd);
 }
 

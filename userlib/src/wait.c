@@ -72,11 +72,14 @@ void __disruptor_wake(struct disruptor_role *role, uint64_t hi)
 	const struct disruptor_publisher *told = role->told;
 	bool fence = load_relaxed(&told->fence);
 
+	__DISRUPTOR_POINT(WAKE);
 	if (fence)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* H, matches G */
 	if (hi >= load_relaxed(&told->wake_at)) {
 		role->fenced = 0;
+		__DISRUPTOR_POINT(WAKE_CALL);
 		call_wake(role, 0);
+		__DISRUPTOR_POINT(WAKE_CALLED);
 	} else if (fence && ++role->fenced >= FENCED_FOR_NOTHING) {
 		role->fenced = 0;
 		call_wake(role, DISRUPTOR_WAKE_UNFENCE);
@@ -97,9 +100,11 @@ static int role_sleep(struct disruptor_role *role, uint64_t target,
 	};
 	int err;
 
+	__DISRUPTOR_POINT(SLEEP);
 	err = role->local ?
 	      private_sleep(role, target, deadline_ns, halted) :
 	      sys_ioctl(role->fd, DISRUPTOR_IOC_WAIT, &args);
+	__DISRUPTOR_POINT(WOKEN);
 	return err == -ETIMEDOUT || err == -EINVAL || err == -ESTALE ? err : 0;
 }
 
@@ -262,6 +267,7 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	wait_begin(&wait, producer->role, &producer->view, producer->next, n,
 		   deadline_ns);
 	do {
+		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
 		if (err)
 			return err;
@@ -289,7 +295,9 @@ bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi)
 		       slots;
 	if (hi <= multi->limit)
 		return true;
+	__DISRUPTOR_POINT(MULTI_NO_ROOM);
 	store_release(&multi->intent->hi, 0);
+	__DISRUPTOR_POINT(MULTI_TAKEN_BACK);
 	return false;
 }
 
@@ -304,6 +312,7 @@ int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 		/* Others claim, too: what it waits for moves on. */
 		wait.target = load_relaxed(multi->cursor) +
 			      sleep_for(multi->role, &multi->view, n);
+		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
 		if (err)
 			return err;
@@ -358,6 +367,7 @@ int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
 	uint64_t end = consumer->available;
 	uint64_t hi;
 
+	__DISRUPTOR_POINT(SKIP);
 	while (lo != end && is_aborted(consumer, lo))
 		lo++;
 	if (lo == end) {
@@ -390,6 +400,7 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	do {
 		if (take_halt(consumer))
 			return -ECANCELED;
+		__DISRUPTOR_POINT(CONSUMER_WAIT);
 		err = wait_some(&wait);
 		if (err)
 			return err;
