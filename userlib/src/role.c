@@ -225,9 +225,18 @@ role_told(struct disruptor_role *role, const struct place *place)
 	return role->told;
 }
 
+/* From @ring by @name, or from @fd if that is NULL. */
+static int role_open(struct disruptor_role *role, struct place *place,
+		     struct disruptor_ring *ring, const char *name, int fd,
+		     unsigned int kind, bool several)
+{
+	waiting_init(&role->waiting, NULL);
+	return ring ? place_attach(role, place, ring, kind, several, name) :
+		      place_fd(role, place, fd, kind, several);
+}
+
 /* ---- producers ------------------------------------------------------------------ */
 
-/* From @ring, or from @fd if that is NULL. */
 static int producer_new(struct disruptor_producer **producer,
 			struct disruptor_ring *ring, int fd)
 {
@@ -237,11 +246,8 @@ static int producer_new(struct disruptor_producer **producer,
 
 	if (!new)
 		return -ENOMEM;
-	waiting_init(&new->role.waiting, NULL);
-	err = ring ? place_attach(&new->role, &place, ring,
-				  DISRUPTOR_ROLE_PRODUCER, false, NULL) :
-		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER,
-			      false);
+	err = role_open(&new->role, &place, ring, NULL, fd,
+			DISRUPTOR_ROLE_PRODUCER, false);
 	if (err) {
 		free(new);
 		return err;
@@ -299,7 +305,6 @@ int disruptor_producer_fileno(const struct disruptor_producer *producer)
 
 /* ---- one of several producers ------------------------------------------------ */
 
-/* From @ring, or from @fd if that is NULL. */
 static int multi_new(struct disruptor_multi **multi, struct disruptor_ring *ring,
 		     int fd)
 {
@@ -309,11 +314,8 @@ static int multi_new(struct disruptor_multi **multi, struct disruptor_ring *ring
 
 	if (!new)
 		return -ENOMEM;
-	waiting_init(&new->role.waiting, NULL);
-	err = ring ? place_attach(&new->role, &place, ring,
-				  DISRUPTOR_ROLE_PRODUCER, true, NULL) :
-		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_PRODUCER,
-			      true);
+	err = role_open(&new->role, &place, ring, NULL, fd,
+			DISRUPTOR_ROLE_PRODUCER, true);
 	if (err) {
 		free(new);
 		return err;
@@ -370,7 +372,6 @@ int disruptor_multi_fileno(const struct disruptor_multi *multi)
 
 /* ---- consumers ------------------------------------------------------------------ */
 
-/* From @ring by @name, or from @fd if that is NULL. */
 static int consumer_new(struct disruptor_consumer **consumer,
 			struct disruptor_ring *ring, const char *name, int fd)
 {
@@ -380,11 +381,8 @@ static int consumer_new(struct disruptor_consumer **consumer,
 
 	if (!new)
 		return -ENOMEM;
-	waiting_init(&new->role.waiting, NULL);
-	err = ring ? place_attach(&new->role, &place, ring,
-				  DISRUPTOR_ROLE_CONSUMER, false, name) :
-		     place_fd(&new->role, &place, fd, DISRUPTOR_ROLE_CONSUMER,
-			      false);
+	err = role_open(&new->role, &place, ring, name, fd,
+			DISRUPTOR_ROLE_CONSUMER, false);
 	if (err) {
 		free(new);
 		return err;
