@@ -22,6 +22,8 @@ help:
 	@echo 'make demo             watch processes pass a file through a ring [INPUT=file]'
 	@echo 'make check            all tests, in booted kernels; installs what it needs'
 	@echo '                      [SUITES="library device ..."]'
+	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
+	@echo '                      [KERNELS="6.1 6.12 newest"]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
@@ -49,6 +51,9 @@ modules:
 
 check:
 	@$(rig)/check $(SUITES)
+
+check-kernels:
+	@KERNELS='$(KERNELS)' $(rig)/check kernels
 
 check-fresh:
 	@$(rig)/fresh
@@ -90,5 +95,5 @@ clean:
 	$(MAKE) -C userlib/examples clean
 	rm -rf build selftests/library/build
 
-.PHONY: all help library modules check check-fresh demo install uninstall \
+.PHONY: all help library modules check check-kernels check-fresh demo install uninstall \
 	dkms-install dkms-uninstall clean
