@@ -633,6 +633,23 @@ TEST(a_consumer_behind_another_does_not_see_the_end_before_it_has_all)
 
 /* ---- evict -------------------------------------------------------------------- */
 
+TEST(evict_of_one_of_several_producers_goes_by_index)
+{
+	struct disruptor_config config = { .producers = 2 };
+	struct disruptor_multi *multi;
+	struct disruptor_ring *ring;
+
+	ASSERT_EQ(0, private_ring(&ring, &config, 8, 8));
+	EXPECT_EQ(-ESRCH, disruptor_evict_producer(ring, 0));
+	ASSERT_EQ(0, disruptor_multi_attach(&multi, ring));
+	EXPECT_EQ(-EOPNOTSUPP, disruptor_evict(ring, NULL, 0));
+	EXPECT_EQ(-EOPNOTSUPP, disruptor_evict_producer(ring, 0));
+	EXPECT_EQ(-ESRCH, disruptor_evict_producer(ring, 1));
+	EXPECT_EQ(-EINVAL, disruptor_evict_producer(ring, 2));
+	disruptor_multi_detach(multi);
+	disruptor_close(ring);
+}
+
 TEST(evict_takes_nothing_back_on_a_private_ring)
 {
 	struct pair pair;

@@ -216,6 +216,9 @@ int disruptor_get_stats(const struct disruptor_ring *ring,
 int disruptor_evict(struct disruptor_ring *ring, const char *name,
 		    unsigned int flags);
 
+/* Likewise, the producer whose index this is: ATTACH and INFO tell it. */
+int disruptor_evict_producer(struct disruptor_ring *ring, unsigned int index);
+
 /* ---- how to wait ------------------------------------------------------ */
 
 enum disruptor_wait_kind {
@@ -1078,6 +1081,7 @@ void disruptor_observer_close(struct disruptor_observer *observer);
  *
  * An event was read whole, or counts as missed: after the copy, the cursor is
  * read behind an acquire fence.  Events that a producer died over are left out.
+ * A consumer that modifies events may be doing so while one is copied.
  *
  * Return: how many, -EAGAIN (nothing new), -ENODATA (the stream has ended),
  * -EINVAL (@n).

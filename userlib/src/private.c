@@ -228,6 +228,12 @@ int private_evict(struct private_ring *ring,
 		return -EINVAL;
 	if (ungate && args->role == DISRUPTOR_ROLE_PRODUCER)
 		return -EINVAL;
+	if (number == DISRUPTOR_SEAT_PRODUCERS) {
+		if (args->index >= ring->core.nr_producers)
+			return -EINVAL;
+		if (ring->core.availability)
+			number = disruptor_producer_seat(&ring->core, args->index);
+	}
 	if (number < 0)
 		return number;
 	pthread_mutex_lock(&ring->lock);

@@ -190,6 +190,12 @@ int disruptor_get_stats(const struct disruptor_ring *ring,
 	return err;
 }
 
+static int evict(struct disruptor_ring *ring, struct disruptor_evict_args *args)
+{
+	return ring->local ? private_evict(ring->local, args) :
+			     sys_ioctl(ring->fd, DISRUPTOR_IOC_EVICT, args);
+}
+
 int disruptor_evict(struct disruptor_ring *ring, const char *name,
 		    unsigned int flags)
 {
@@ -200,8 +206,16 @@ int disruptor_evict(struct disruptor_ring *ring, const char *name,
 	};
 	int err = name ? name_copy(args.name, sizeof(args.name), name) : 0;
 
-	if (err)
-		return err;
-	return ring->local ? private_evict(ring->local, &args) :
-			     sys_ioctl(ring->fd, DISRUPTOR_IOC_EVICT, &args);
+	return err ? err : evict(ring, &args);
+}
+
+int disruptor_evict_producer(struct disruptor_ring *ring, unsigned int index)
+{
+	struct disruptor_evict_args args = {
+		.size = sizeof(args),
+		.role = DISRUPTOR_ROLE_PRODUCER,
+		.index = index,
+	};
+
+	return evict(ring, &args);
 }
