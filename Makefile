@@ -61,6 +61,10 @@ check-fresh:
 demo:
 	@userlib/examples/demo/run
 
+# What waiting costs: see userlib/bench/README.md.
+bench-wait:
+	$(MAKE) -C userlib/bench wait
+
 install: library
 	$(userlib) install
 	$(INSTALL) -d $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(LOADDIR)
@@ -93,6 +97,7 @@ dkms-uninstall:
 clean:
 	$(MAKE) -C userlib clean
 	$(MAKE) -C userlib/examples clean
+	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build
 
 .PHONY: all help library modules check check-kernels check-fresh demo install uninstall \

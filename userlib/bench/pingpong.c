@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ping-pong of two sides that go to sleep until the other answers.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define WARM_TRIPS	100
+#define TRIPS		400
+#define SLOTS		1024
+#define ROUNDS		60
+
+struct way {
+	const struct link_kind *kind;
+	uint32_t spins;
+};
+
+/* As the rows below. */
+static const struct way ways[] = {
+	{ .kind = &futex_link },
+	{ .kind = &eventfd_link },
+	{ .kind = &pipe_link },
+	{ .kind = &ring_link, .spins = 1 },
+	{ .kind = &ring_link },
+};
+
+static const struct row rows[] = {
+	{ .name = "futex", .key = "futex", .rival = true },
+	{ .name = "eventfd", .key = "eventfd", .rival = true },
+	{ .name = "pipe", .key = "pipe", .rival = true },
+	{ .name = "ring, asleep at once", .key = "ring", .bar = 1.0 },
+	{ .name = "ring, as by default", .key = "ring-default" },
+};
+
+#define NR_ROWS		ARRAY_SIZE(rows)
+
+/**
+ * struct run - one run, in memory of both sides
+ * @there: from the first side to the second
+ * @back: the other way
+ * @start: both are ready
+ * @ns: of the round trips that count
+ */
+struct run {
+	struct link there;
+	struct link back;
+	struct meeting start;
+	double ns[TRIPS];
+};
+
+static int expect(struct link_end *end, uint64_t expected)
+{
+	uint64_t value = 0;
+	int err = end->link->kind->receive(end, &value);
+
+	if (err)
+		return err;
+	return value == expected ? 0 : -EBADMSG;
+}
+
+static int serve_trips(struct run *run, struct link_end *to,
+		       struct link_end *from)
+{
+	uint64_t began, i;
+	int err;
+
+	for (i = 1; i <= WARM_TRIPS + TRIPS; i++) {
+		began = disruptor_now_ns();
+		err = to->link->kind->send(to, i);
+		if (!err)
+			err = expect(from, i);
+		if (err)
+			return err;
+		if (i > WARM_TRIPS)
+			run->ns[i - WARM_TRIPS - 1] = disruptor_now_ns() - began;
+	}
+	return 0;
+}
+
+static int answer_trips(struct run *run, struct link_end *to,
+			struct link_end *from)
+{
+	uint64_t i;
+	int err;
+
+	(void)run;
+	for (i = 1; i <= WARM_TRIPS + TRIPS; i++) {
+		err = expect(from, i);
+		if (!err)
+			err = to->link->kind->send(to, i);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int play(struct run *run, struct link *out, struct link *in,
+		int (*trips)(struct run *run, struct link_end *to,
+			     struct link_end *from))
+{
+	struct link_end to = {}, from = {};
+	int err = link_sender(out, &to);
+
+	if (!err)
+		err = link_receiver(in, &from);
+	meet(&run->start);
+	if (!err)
+		err = trips(run, &to, &from);
+	link_leave(&to);
+	link_leave(&from);
+	return err;
+}
+
+static int serve(void *context)
+{
+	struct run *run = context;
+
+	return play(run, &run->there, &run->back, serve_trips);
+}
+
+static int answer(void *context)
+{
+	struct run *run = context;
+
+	return play(run, &run->back, &run->there, answer_trips);
+}
+
+static void describe(struct link *link, const struct way *way, bool processes)
+{
+	link->kind = way->kind;
+	link->processes = processes;
+	link->ring_slots = SLOTS;
+	link->strategy.kind = DISRUPTOR_WAIT_BLOCK;
+	link->strategy.spins = way->spins;
+}
+
+static int run_linked(struct run *run, bool processes)
+{
+	const struct link_kind *kind = run->there.kind;
+	int err = kind->make(&run->there);
+
+	if (err)
+		return err;
+	err = kind->make(&run->back);
+	if (!err) {
+		err = sides_run(processes, serve, answer, run);
+		kind->drop(&run->back);
+	}
+	kind->drop(&run->there);
+	return err;
+}
+
+static int run_way(struct group *group, unsigned int nr, double *out)
+{
+	struct run *run = shared_alloc(sizeof(*run));
+	int err;
+
+	describe(&run->there, &ways[nr], group->processes);
+	describe(&run->back, &ways[nr], group->processes);
+	err = run_linked(run, group->processes);
+	if (!err) {
+		out[0] = quantile(run->ns, TRIPS, 0.5) / 1000;
+		out[1] = quantile(run->ns, TRIPS, 0.99) / 1000;
+	}
+	shared_free(run, sizeof(*run));
+	return err;
+}
+
+static int begin(struct group *group)
+{
+	(void)group;
+	return 0;
+}
+
+static void end(struct group *group)
+{
+	(void)group;
+}
+
+int pingpong_groups(bool processes, struct report *report)
+{
+	static struct row measured[NR_ROWS];
+	static struct group group;
+	int err;
+
+	memcpy(measured, rows, sizeof(rows));
+	group = (struct group){
+		.key = processes ? "pingpong-device" : "pingpong-private",
+		.title = processes ?
+			 "Ping-pong asleep, between processes" :
+			 "Ping-pong asleep, between threads (private ring)",
+		.columns = { "us/round trip", "99th of 100" },
+		.rows = measured,
+		.nr_rows = NR_ROWS,
+		.rounds = ROUNDS,
+		.processes = processes,
+		.begin = begin,
+		.run = run_way,
+		.end = end,
+	};
+	if (!is_wanted(group.key))
+		return 0;
+	err = group_measure(&group);
+	if (!err)
+		report_group(report, &group);
+	return err;
+}
