@@ -99,6 +99,15 @@ static long count_areas(void)
 	return nr;
 }
 
+/*
+ * Slabs whose objects outlive what they describe: kernels from 6.9 on keep those of
+ * freed areas until there are 64 MiB of them.  Areas are counted by themselves.
+ */
+static bool says_nothing(const char *cache)
+{
+	return !strcmp(cache, "vmap_area");
+}
+
 static bool read_caches(struct usage *usage)
 {
 	char line[512];
@@ -110,7 +119,8 @@ static bool read_caches(struct usage *usage)
 	while (usage->nr < MAX_CACHES && fgets(line, sizeof(line), file)) {
 		struct cache *cache = &usage->caches[usage->nr];
 
-		if (sscanf(line, "%39s %ld", cache->name, &cache->objects) == 2)
+		if (sscanf(line, "%39s %ld", cache->name, &cache->objects) == 2 &&
+		    !says_nothing(cache->name))
 			usage->nr++;
 	}
 	fclose(file);
@@ -315,9 +325,9 @@ TEST_F_TIMEOUT(storms, that_leave_something_are_seen, 60)
 	EXPECT_EQ(3 * KEPT, after.areas - self->before.areas);
 	EXPECT_LE(3 * KEPT, after.pages - self->before.pages);
 	EXPECT_LE(KEPT, after.module - self->before.module);
-	EXPECT_LE(KEPT, objects_of(&after, "dentry") -
-			objects_of(&self->before, "dentry"));
-	EXPECT_LE(3 + 4, leaks(&self->before, &after, KEPT, false));
+	EXPECT_LE(KEPT - NOISE, objects_of(&after, "dentry") -
+				objects_of(&self->before, "dentry"));
+	EXPECT_LE(3 + 3, leaks(&self->before, &after, KEPT, false));
 	for (i = 0; i < KEPT; i++)
 		close(rings[i]);
 	EXPECT_EQ(0, leaks_that_stay(&self->before, KEPT));
