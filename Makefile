@@ -24,6 +24,7 @@ help:
 	@echo '                      [SUITES="library device ..."]'
 	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
 	@echo '                      [KERNELS="6.1 6.12 newest"]'
+	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
@@ -54,6 +55,10 @@ check:
 
 check-kernels:
 	@KERNELS='$(KERNELS)' $(rig)/check kernels
+
+# Kill at every point of the protocol, and a thousand times at random.
+check-crash:
+	@$(rig)/check-crash
 
 check-fresh:
 	@$(rig)/fresh
@@ -100,5 +105,5 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build
 
-.PHONY: all help library modules check check-kernels check-fresh demo install uninstall \
+.PHONY: all help library modules check check-kernels check-crash check-fresh demo install uninstall \
 	dkms-install dkms-uninstall clean
