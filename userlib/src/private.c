@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -133,6 +134,23 @@ static int consumer_arrives(struct private_ring *ring, unsigned int seat)
 	return err ? err : (int)seat;
 }
 
+/*
+ * Under ring->lock, which is given up while a thread that is about to claim has to
+ * move on: what it has in mind may be what was abandoned.  That is a few of its
+ * instructions, but it may not be running.
+ */
+static void recover(struct private_ring *ring)
+{
+	const struct timespec moment = { .tv_nsec = 50000 };
+
+	while (!disruptor_recover(&ring->core)) {
+		disruptor_fire_all(&ring->core);
+		pthread_mutex_unlock(&ring->lock);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		pthread_mutex_lock(&ring->lock);
+	}
+}
+
 /* Under ring->lock.  What it claimed and did not publish is skipped. */
 static void producer_leaves(struct private_ring *ring, unsigned int seat,
 			    unsigned int flags)
@@ -143,7 +161,7 @@ static void producer_leaves(struct private_ring *ring, unsigned int seat,
 	if (ring->core.availability) {
 		disruptor_producer_dies(&ring->core, seat -
 					disruptor_producer_seat(&ring->core, 0));
-		disruptor_recover(&ring->core);
+		recover(ring);
 	}
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
