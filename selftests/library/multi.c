@@ -445,6 +445,43 @@ TEST_F(multi, the_next_in_the_seat_owes_nothing)
 	EXPECT_RANGE(self->trio.consumer, 2, 3);
 }
 
+struct leaver {
+	struct disruptor_multi *multi;
+	int gone;
+};
+
+static void *leave(void *arg)
+{
+	struct leaver *leaver = arg;
+
+	disruptor_multi_detach(leaver->multi);
+	__atomic_store_n(&leaver->gone, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* An intent that is stored, though nothing is claimed yet. */
+TEST_F(multi, who_leaves_waits_for_one_that_may_be_about_to_claim_the_same)
+{
+	struct disruptor_intent *intent = self->trio.b->intent;
+	struct leaver leaver = { self->trio.a, 0 };
+	struct disruptor_range range;
+	pthread_t thread;
+	uint64_t lo;
+
+	ASSERT_EQ(0, disruptor_multi_try_claim(self->trio.a, 1, &lo));
+	__atomic_store_n(&intent->lo, lo, __ATOMIC_RELEASE);
+	__atomic_store_n(&intent->hi, lo + 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, leave, &leaver));
+	self->trio.a = NULL;
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->trio.consumer,
+						   soon(20 * MSEC), &range));
+	EXPECT_EQ(0, __atomic_load_n(&leaver.gone, __ATOMIC_ACQUIRE));
+	EXPECT_EQ(0, aborted(self->trio.ring));
+	__atomic_store_n(&intent->hi, 0, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(1, aborted(self->trio.ring));
+}
+
 TEST_F(multi, a_sleeper_hears_of_what_was_left_behind)
 {
 	struct disruptor_range range = { 0, 0 };
