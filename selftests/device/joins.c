@@ -13,7 +13,7 @@
 #define MAX_PLACES	8
 #define MAX_LIVES	65536
 #define EVENT_BYTES	64
-#define RUN_MS		8000
+#define RUN_MS		6000
 #define TEND_EVERY_US	8000
 
 enum state { ABSENT, IN, GONE };
@@ -127,9 +127,9 @@ static uint64_t handle_some(struct guest *guest, struct life *life,
 		}
 		__atomic_store_n(&life->next, seq + 1, __ATOMIC_RELAXED);
 	}
-	if (!chance_below(&guest->seed, 4))
-		sched_yield();
 	/* As long as it is not released, nobody writes it. */
+	if (!chance_below(&guest->seed, 4))
+		usleep(chance_below(&guest->seed, 500));
 	for (seq = range->lo; seq < hi; seq++) {
 		if (!event_right(disruptor_consumer_slot(consumer, seq),
 				 EVENT_BYTES, seq)) {
@@ -194,6 +194,8 @@ static int leave(struct disruptor_consumer *consumer, struct life *life,
 /* An error of somebody who has just been evicted. */
 static int evicted(const struct place *place, int err)
 {
+	if (err != -ESTALE)
+		fprintf(stderr, "# %s: %s\n", place->name, strerror(-err));
 	CHILD_CHECK(err == -ESTALE);
 	CHILD_CHECK(shared_load(&place->doomed));
 	_exit(0);
@@ -205,7 +207,7 @@ static int live_once(struct guest *guest, bool *ended)
 	struct party *party = guest->party;
 	struct place *place = &party->places[guest->index];
 	enum way way = choose_way(place, &guest->seed);
-	uint64_t most = 1 + chance_below(&guest->seed, 200);
+	uint64_t most = 1 + chance_below(&guest->seed, 60);
 	struct disruptor_consumer *consumer;
 	struct disruptor_range range;
 	uint64_t cursor, start, next;
@@ -223,7 +225,7 @@ static int live_once(struct guest *guest, bool *ended)
 	if (err)
 		return evicted(place, err);
 	/* Of ten detaches one is without a single event. */
-	if (way == DETACH && most < 20)
+	if (way == DETACH && most < 6)
 		return leave(consumer, life, way);
 
 	for (next = start; way == STAY || next < start + most; next = range.hi) {
@@ -380,7 +382,11 @@ FIXTURE_VARIANT(joins) {
 	__u32 slots;
 };
 
-/* Without anybody in, the producer never waits. */
+/* While it is away, the producer waits for nobody. */
+FIXTURE_VARIANT_ADD(joins, alone) {
+	.graph = "a?", .slots = 4,
+};
+
 FIXTURE_VARIANT_ADD(joins, side_by_side) {
 	.graph = "a? b? c?", .slots = 8,
 };
@@ -434,8 +440,9 @@ TEST_F_TIMEOUT(joins, come_and_go_while_events_stream, 40)
 		printf("# %s: %lu lives, %lu of %lu events\n", place->name,
 		       place->lives, place->handled, party->end);
 		if (place->optional) {
-			EXPECT_LT(10, place->lives);
-			EXPECT_LT(100, place->handled);
+			/* Few, for machines that are busy with others. */
+			EXPECT_LT(5, place->lives);
+			EXPECT_LT(50, place->handled);
 		} else {
 			EXPECT_EQ(1, place->lives);
 			EXPECT_EQ(party->end, place->handled);
