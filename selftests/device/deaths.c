@@ -204,6 +204,33 @@ TEST_F(death, of_another_is_settled_when_one_that_is_stopped_goes_on)
 	EXPECT_EQ(3, aborted(self->ring));
 }
 
+/* Wherever it is between its claim and the end of its publication. */
+TEST_F(death, of_another_takes_nothing_from_one_that_is_stopped)
+{
+	static const enum disruptor_point points[] = {
+		DISRUPTOR_POINT_MULTI_CLAIMED, DISRUPTOR_POINT_MULTI_PUBLISH,
+		DISRUPTOR_POINT_MULTI_LAP, DISRUPTOR_POINT_MULTI_LAPS,
+		DISRUPTOR_POINT_MULTI_CLEARED,
+	};
+	uint64_t lo = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++, lo += 5) {
+		pid_t pid = start_and_stop(self->ring, points[i]);
+
+		ASSERT_LT(0, pid);
+		EXPECT_EQ(-SIGKILL, in_child(claim_three, &self->ring));
+		EXPECT_EQ(3 * (i + 1), aborted(self->ring));
+		kill(pid, SIGCONT);
+		EXPECT_EQ(0, child_wait(pid));
+		ASSERT_TRUE(comes(self->consumer, lo, lo + 2, SOON_MS));
+		/* So that what was aborted is consumed, too. */
+		EXPECT_EQ(-ETIMEDOUT,
+			  disruptor_wait_until(self->consumer, in_ms(1),
+					       &(struct disruptor_range){ 0 }));
+	}
+}
+
 TEST_F(death, of_one_stopped_settles_its_claim)
 {
 	pid_t pid = start_and_stop(self->ring, DISRUPTOR_POINT_MULTI_LAP);
