@@ -12,6 +12,7 @@
 
 #include "../../kmod/core.h"
 
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define NSEC_PER_SEC		1000000000ULL
 
 #define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -39,7 +40,7 @@ void private_detach(struct private_ring *ring, unsigned int seat,
 void private_wake(struct disruptor_role *role, unsigned int flags);
 int private_sleep(struct disruptor_role *role, uint64_t target,
 		  uint64_t deadline_ns, const uint32_t *halted);
-void private_fire(struct disruptor_role *role);
+void private_halt(struct disruptor_role *role);
 unsigned int private_producers(const struct private_ring *ring);
 void private_view(struct private_ring *ring, struct disruptor_view *view);
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
@@ -145,7 +146,6 @@ void maps_close(struct maps *maps);
  * @told: what its publisher is told
  * @fenced: publishes in a row that have fenced for nothing
  * @waiter: in a private ring: its sleep
- * @futex: in a private ring: what it sleeps on; moves with every wake
  */
 struct disruptor_role {
 	int fd;
@@ -157,7 +157,6 @@ struct disruptor_role {
 	const struct disruptor_publisher *told;
 	uint32_t fenced;
 	struct disruptor_waiter waiter;
-	uint32_t futex;
 };
 
 /* ---- sys.c: system calls, which answer -errno ------------------------------ */

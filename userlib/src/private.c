@@ -20,6 +20,7 @@
  * @detaches: how often it was given back
  * @sleeps: see struct disruptor_seat_stats
  * @wakes: likewise
+ * @futex: what its holder sleeps on; moves with every wake.  Atomic
  */
 struct seat {
 	bool held;
@@ -27,6 +28,7 @@ struct seat {
 	uint64_t detaches;
 	uint64_t sleeps;
 	uint64_t wakes;
+	uint32_t futex;
 };
 
 /**
@@ -40,6 +42,8 @@ struct seat {
  * @core: with @consumers, and the regions in @memory
  * @seats: by seat
  * @producers: attached
+ * @fired: whose holders are to be woken when @lock is given back
+ * @nr_fired: how many
  */
 struct private_ring {
 	unsigned int refs;
@@ -52,7 +56,31 @@ struct private_ring {
 	struct disruptor_core core;
 	struct seat seats[DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS];
 	unsigned int producers;
+	unsigned int fired[DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS];
+	unsigned int nr_fired;
 };
+
+static void lock(struct private_ring *ring)
+{
+	pthread_mutex_lock(&ring->lock);
+}
+
+/*
+ * Nobody is woken under the lock, who would run into it.  The seats that are woken
+ * last as long as the ring, whoever has left them by then.
+ */
+static void unlock(struct private_ring *ring)
+{
+	unsigned int fired[ARRAY_SIZE(ring->fired)];
+	unsigned int nr = ring->nr_fired;
+	unsigned int i;
+
+	memcpy(fired, ring->fired, nr * sizeof(fired[0]));
+	ring->nr_fired = 0;
+	pthread_mutex_unlock(&ring->lock);
+	for (i = 0; i < nr; i++)
+		sys_futex_wake(&ring->seats[fired[i]].futex);
+}
 
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat)
 {
@@ -145,9 +173,9 @@ static void recover(struct private_ring *ring)
 
 	while (!disruptor_recover(&ring->core)) {
 		disruptor_fire_all(&ring->core);
-		pthread_mutex_unlock(&ring->lock);
+		unlock(ring);
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-		pthread_mutex_lock(&ring->lock);
+		lock(ring);
 	}
 }
 
@@ -202,7 +230,7 @@ int private_attach(struct private_ring *ring, struct disruptor_attach_args *args
 
 	if (seat < 0)
 		return seat;
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	seat = seat == DISRUPTOR_SEAT_PRODUCERS ? producer_arrives(ring) :
 						  consumer_arrives(ring, seat);
 	if (seat >= 0) {
@@ -215,14 +243,14 @@ int private_attach(struct private_ring *ring, struct disruptor_attach_args *args
 				DISRUPTOR_SEAT_PRODUCERS : (unsigned int)seat));
 		private_get(ring);
 	}
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	return seat < 0 ? seat : 0;
 }
 
 void private_detach(struct private_ring *ring, unsigned int seat,
 		    unsigned int flags)
 {
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	if (is_producer(ring, seat))
 		producer_leaves(ring, seat, flags);
 	else if (disruptor_is_optional(&ring->core, seat))
@@ -230,7 +258,7 @@ void private_detach(struct private_ring *ring, unsigned int seat,
 	disruptor_fire_all(&ring->core);
 	ring->seats[seat].held = false;
 	ring->seats[seat].detaches++;
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	private_put(ring);
 }
 
@@ -254,7 +282,7 @@ int private_evict(struct private_ring *ring,
 	}
 	if (number < 0)
 		return number;
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	if (ring->seats[number].held)
 		err = -EOPNOTSUPP;
 	else if (!ungate || !disruptor_is_present(&ring->core, number))
@@ -262,35 +290,45 @@ int private_evict(struct private_ring *ring,
 	else
 		disruptor_leave(&ring->core, number);
 	disruptor_fire_all(&ring->core);
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	return err;
 }
 
 /* ---- sleeping and waking ---------------------------------------------------- */
 
-/* Have a sleep end, the one that is under way or is about to begin. */
-void private_fire(struct disruptor_role *role)
+static uint32_t *futex_of(struct disruptor_role *role)
 {
-	__atomic_fetch_add(&role->futex, 1, __ATOMIC_RELEASE);
-	sys_futex_wake(&role->futex);
+	return &role->local->seats[role->seat].futex;
 }
 
+/* Have a sleep end, the one that is under way or is about to begin. */
+void private_halt(struct disruptor_role *role)
+{
+	__atomic_fetch_add(futex_of(role), 1, __ATOMIC_RELEASE);
+	sys_futex_wake(futex_of(role));
+}
+
+/* Likewise, as soon as the lock is given back.  Each role has but one waiter. */
 static void fire(struct disruptor_waiter *waiter)
 {
-	private_fire((struct disruptor_role *)
-		((char *)waiter - offsetof(struct disruptor_role, waiter)));
+	struct disruptor_role *role = (struct disruptor_role *)
+		((char *)waiter - offsetof(struct disruptor_role, waiter));
+	struct private_ring *ring = role->local;
+
+	__atomic_fetch_add(futex_of(role), 1, __ATOMIC_RELEASE);
+	ring->fired[ring->nr_fired++] = role->seat;
 }
 
 void private_wake(struct disruptor_role *role, unsigned int flags)
 {
 	struct private_ring *ring = role->local;
 
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	ring->seats[role->seat].wakes++;
 	disruptor_fire_met(&ring->core);
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
 		disruptor_unfence(&ring->core, role->publishes);
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 }
 
 /* After this, look once more before sleeping. */
@@ -299,9 +337,9 @@ static int arm(struct private_ring *ring, struct disruptor_waiter *waiter)
 	struct disruptor_fences fences;
 	int err;
 
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	disruptor_arm(&ring->core, waiter, &fences);
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 
 	/* G, matches H: after wake_at is lowered, before counters are read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -310,9 +348,9 @@ static int arm(struct private_ring *ring, struct disruptor_waiter *waiter)
 	err = sys_membarrier();
 	if (err)
 		return err;
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	disruptor_fences_came(&ring->core, &fences);
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	return 0;
 }
 
@@ -321,7 +359,7 @@ static int sleep_armed(struct disruptor_role *role, uint64_t deadline_ns,
 		       const uint32_t *halted)
 {
 	/* Whatever is found from here on to have changed, has moved it. */
-	uint32_t before = load_acquire(&role->futex);
+	uint32_t before = load_acquire(futex_of(role));
 	uint64_t reached;
 	int err;
 
@@ -333,7 +371,7 @@ static int sleep_armed(struct disruptor_role *role, uint64_t deadline_ns,
 	if (disruptor_outcome(&role->local->core, role->publishes,
 			      role->waiter.target, &reached) != -EAGAIN)
 		return 0;
-	return sys_futex_wait(&role->futex, before, deadline_ns);
+	return sys_futex_wait(futex_of(role), before, deadline_ns);
 }
 
 /* As WAIT: @target is one of the role's own sequences. */
@@ -354,10 +392,10 @@ int private_sleep(struct disruptor_role *role, uint64_t target,
 	role->waiter.target = target;
 	err = sleep_armed(role, deadline_ns, halted);
 
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	disruptor_disarm(&ring->core, &role->waiter);
 	ring->seats[role->seat].sleeps++;
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	return err;
 }
 
@@ -424,13 +462,13 @@ int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 		return -ENOSPC;
 	if (stats->nr_seats && !to)
 		return -EFAULT;
-	pthread_mutex_lock(&ring->lock);
+	lock(ring);
 	for (i = 0; stats->nr_seats && i < nr; i++)
 		seat_stats(ring, i, &to[i]);
 	stats->state = ring->core.control->state;
 	stats->epoch = ring->core.control->epoch;
 	stats->aborted = ring->core.aborted;
-	pthread_mutex_unlock(&ring->lock);
+	unlock(ring);
 	stats->memory_bytes = ring->memory.length + ring->core.geometry.events_bytes;
 	stats->nr_seats = nr;
 	return 0;

@@ -418,7 +418,7 @@ void disruptor_halt(struct disruptor_consumer *consumer)
 
 	store_release(&consumer->halted, 1);
 	if (role->local)
-		private_fire(role);
+		private_halt(role);
 	else
 		sys_ioctl(role->fd, DISRUPTOR_IOC_WAKE,
 			  (void *)DISRUPTOR_WAKE_HALT);
