@@ -413,8 +413,9 @@ static inline int hunt_run(struct hunt *hunt)
 		wakes += full.seats[i].wakes;
 		interrupts += full.seats[i].interrupts;
 	}
-	printf("# %llu events, %llu sleeps in WAIT, %lu polls, %llu wakes, %llu interrupts, %lu visits, %lu lost wakes\n",
-	       full.seats[0].sequence, sleeps, hunt->polls, wakes, interrupts,
+	printf("# %llu events, %llu sleeps in WAIT, %lu polls, %llu wakes, ",
+	       full.seats[0].sequence, sleeps, hunt->polls, wakes);
+	printf("%llu interrupts, %lu visits, %lu lost wakes\n", interrupts,
 	       hunt->visits, hunt->lost);
 	close(hunt->ring);
 	return bad;

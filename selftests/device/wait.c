@@ -4,14 +4,15 @@
  * WAIT and WAKE: who is put to sleep, what wakes them and what does not, and with
  * which answer.
  *
- * A deadline is kept when WAIT returns not before it and at most LATE_MS after:
- * the machine may be emulated, and busy.
+ * A deadline is kept when WAIT never returns before it, and at most LATE_MS after
+ * it in one of TRIES: the machine may be emulated, and its host busy.
  */
 #include "wait.h"
 
 #include "kselftest_harness.h"
 
 #define SLOTS	8
+#define TRIES	3
 
 FIXTURE(wait) {
 	int ring;
@@ -288,22 +289,31 @@ TEST_F(wait, with_a_deadline_in_the_past_only_looks)
 	EXPECT_EQ(NOBODY, told_wake_at(self->a.control, 0));
 }
 
+static bool is_late(__u64 deadline, __u64 back)
+{
+	return back >= deadline + LATE_MS * 1000000ULL;
+}
+
 TEST_F(wait, ends_at_its_deadline_not_before_and_hardly_after)
 {
 	static const unsigned int ms[] = { 1, 5, 30, 200 };
 	__u64 deadline, back, reached;
-	unsigned int i;
+	unsigned int i, try, sleeps = 0;
 
 	publish(&self->producer, 1);
 	for (i = 0; i < 4; i++) {
-		deadline = in_ms(ms[i]);
-		EXPECT_EQ(-ETIMEDOUT,
-			  wait_until(self->a.fd, 2, deadline, &reached));
-		back = now_ns();
-		EXPECT_EQ(1, reached);
-		EXPECT_LE(deadline, back);
-		EXPECT_GT(deadline + LATE_MS * 1000000ULL, back);
-		EXPECT_EQ(i + 1, seat_stats(self->ring, self->a.seat).sleeps);
+		for (try = 0, back = FOREVER, deadline = 0;
+		     try < TRIES && is_late(deadline, back); try++) {
+			deadline = in_ms(ms[i]);
+			EXPECT_EQ(-ETIMEDOUT, wait_until(self->a.fd, 2, deadline,
+							 &reached));
+			back = now_ns();
+			sleeps++;
+			EXPECT_EQ(1, reached);
+			EXPECT_LE(deadline, back);
+		}
+		EXPECT_FALSE(is_late(deadline, back));
+		EXPECT_EQ(sleeps, seat_stats(self->ring, self->a.seat).sleeps);
 		EXPECT_EQ(NOBODY, told_wake_at(self->a.control, 0));
 	}
 }
@@ -379,18 +389,23 @@ TEST_F(wait, goes_on_after_a_handler_with_SA_RESTART)
 TEST_F(wait, keeps_its_deadline_over_restarts)
 {
 	struct sleeper s = sleeper_on(&self->a, 1);
+	bool late = true;
+	int try;
 
 	catch_usr1(SA_RESTART);
-	s.deadline_ns = in_ms(300);
-	ASSERT_TRUE(sleeper_sleeps(&s));
-	while (now_ns() + 20000000 < s.deadline_ns) {
-		pthread_kill(s.thread, SIGUSR1);
-		sleep_ms(7);
+	for (try = 0; try < TRIES && late; try++) {
+		s.deadline_ns = in_ms(300);
+		ASSERT_TRUE(sleeper_sleeps(&s));
+		while (now_ns() + 20000000 < s.deadline_ns) {
+			pthread_kill(s.thread, SIGUSR1);
+			sleep_ms(7);
+		}
+		ASSERT_TRUE(sleeper_returns(&s));
+		EXPECT_EQ(-ETIMEDOUT, s.result);
+		EXPECT_LE(s.deadline_ns, s.back_ns);
+		late = is_late(s.deadline_ns, s.back_ns);
 	}
-	ASSERT_TRUE(sleeper_returns(&s));
-	EXPECT_EQ(-ETIMEDOUT, s.result);
-	EXPECT_LE(s.deadline_ns, s.back_ns);
-	EXPECT_GT(s.deadline_ns + LATE_MS * 1000000ULL, s.back_ns);
+	EXPECT_FALSE(late);
 	EXPECT_LT(1, signals);
 }
 
@@ -926,7 +941,7 @@ TEST_F(wait, goes_on_over_fork_and_a_child_may_wait_too)
 	publish(&self->producer, 1);
 	ASSERT_TRUE(sleeper_returns(&s));
 	EXPECT_EQ(0, s.result);
-	EXPECT_EQ('S', thread_state(pid, pid));
+	EXPECT_TRUE(BECOMES_TRUE(sleeps_in(pid, pid, SYS_ioctl), LONG_MS));
 	publish(&self->producer, 2);
 	EXPECT_EQ(0, child_wait(pid));
 }

@@ -276,7 +276,8 @@ static inline bool sleeper_returns(struct sleeper *s)
 /* Whether it stays asleep while we watch. */
 static inline bool sleeper_stays(const struct sleeper *s)
 {
-	return !BECOMES_TRUE(is_back(s), QUIET_MS) && is_asleep(s);
+	return !BECOMES_TRUE(is_back(s), QUIET_MS) &&
+	       BECOMES_TRUE(is_asleep(s) || is_back(s), LONG_MS) && !is_back(s);
 }
 
 /* A sleeper in WAIT on @role; its end is bounded. */
