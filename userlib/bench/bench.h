@@ -15,6 +15,7 @@
 #define NSEC_PER_SEC	1000000000ULL
 
 #define __aligned(x)	__attribute__((aligned(x)))
+#define noinline	__attribute__((noinline))
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -131,7 +132,7 @@ enum where {
  * @state: theirs
  * @distance: by round, in nanoseconds
  * @where: by round
- * @voids: runs whose check failed
+ * @voids: runs whose check failed, and which count for nothing
  */
 struct group {
 	const char *key;

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * Ping-pong of two sides that go to sleep until the other answers.
+ *
+ * A side that is woken takes longer to answer than the other to fall asleep, so
+ * once they sleep they do so every time; and where both are awake, they may stay
+ * so.  The first value is sent to one that sleeps, and who sleeps is counted.
  */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "bench.h"
 
@@ -11,10 +18,13 @@
 #define TRIPS		400
 #define SLOTS		1024
 #define ROUNDS		60
+#define ASLEEP_NS	500000		/* by then */
+#define MIN_SLEEPS	1.9		/* in a round trip of two that sleep */
 
 struct way {
 	const struct link_kind *kind;
 	uint32_t spins;
+	bool may_wake;		/* without having slept */
 };
 
 /* As the rows below. */
@@ -23,7 +33,7 @@ static const struct way ways[] = {
 	{ .kind = &eventfd_link },
 	{ .kind = &pipe_link },
 	{ .kind = &ring_link, .spins = 1 },
-	{ .kind = &ring_link },
+	{ .kind = &ring_link, .may_wake = true },
 };
 
 static const struct row rows[] = {
@@ -41,14 +51,31 @@ static const struct row rows[] = {
  * @there: from the first side to the second
  * @back: the other way
  * @start: both are ready
+ * @sleeps: how often each side gave its processor back
  * @ns: of the round trips that count
  */
 struct run {
 	struct link there;
 	struct link back;
 	struct meeting start;
+	long sleeps[2];
 	double ns[TRIPS];
 };
+
+static long thread_sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw;
+}
+
+static void let_fall_asleep(void)
+{
+	struct timespec time = { .tv_nsec = ASLEEP_NS };
+
+	nanosleep(&time, NULL);
+}
 
 static int expect(struct link_end *end, uint64_t expected)
 {
@@ -66,6 +93,7 @@ static int serve_trips(struct run *run, struct link_end *to,
 	uint64_t began, i;
 	int err;
 
+	let_fall_asleep();
 	for (i = 1; i <= WARM_TRIPS + TRIPS; i++) {
 		began = disruptor_now_ns();
 		err = to->link->kind->send(to, i);
@@ -96,18 +124,22 @@ static int answer_trips(struct run *run, struct link_end *to,
 	return 0;
 }
 
-static int play(struct run *run, struct link *out, struct link *in,
+static int play(struct run *run, unsigned int side, struct link *out,
+		struct link *in,
 		int (*trips)(struct run *run, struct link_end *to,
 			     struct link_end *from))
 {
 	struct link_end to = {}, from = {};
 	int err = link_sender(out, &to);
+	long sleeps;
 
 	if (!err)
 		err = link_receiver(in, &from);
 	meet(&run->start);
+	sleeps = thread_sleeps();
 	if (!err)
 		err = trips(run, &to, &from);
+	run->sleeps[side] = thread_sleeps() - sleeps;
 	link_leave(&to);
 	link_leave(&from);
 	return err;
@@ -117,14 +149,14 @@ static int serve(void *context)
 {
 	struct run *run = context;
 
-	return play(run, &run->there, &run->back, serve_trips);
+	return play(run, 0, &run->there, &run->back, serve_trips);
 }
 
 static int answer(void *context)
 {
 	struct run *run = context;
 
-	return play(run, &run->back, &run->there, answer_trips);
+	return play(run, 1, &run->back, &run->there, answer_trips);
 }
 
 static void describe(struct link *link, const struct way *way, bool processes)
@@ -163,6 +195,10 @@ static int run_way(struct group *group, unsigned int nr, double *out)
 	if (!err) {
 		out[0] = quantile(run->ns, TRIPS, 0.5) / 1000;
 		out[1] = quantile(run->ns, TRIPS, 0.99) / 1000;
+		out[2] = (double)(run->sleeps[0] + run->sleeps[1]) /
+			 (WARM_TRIPS + TRIPS);
+		if (out[2] < MIN_SLEEPS && !ways[nr].may_wake)
+			out[0] = NAN;	/* not what is to be compared */
 	}
 	shared_free(run, sizeof(*run));
 	return err;
@@ -191,7 +227,7 @@ int pingpong_groups(bool processes, struct report *report)
 		.title = processes ?
 			 "Ping-pong asleep, between processes" :
 			 "Ping-pong asleep, between threads (private ring)",
-		.columns = { "us/round trip", "99th of 100" },
+		.columns = { "us/round trip", "99th of 100", "sleeps/trip" },
 		.rows = measured,
 		.nr_rows = NR_ROWS,
 		.rounds = ROUNDS,

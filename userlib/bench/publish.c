@@ -11,7 +11,7 @@
 #define SLOTS		65536
 #define WARM_EVENTS	(2 * SLOTS)
 #define EVENTS		2000000
-#define ROUNDS		60
+#define ROUNDS		100
 
 /* What follows each publish. */
 enum extra {
@@ -83,7 +83,7 @@ static inline uint64_t event_of(uint64_t seq)
 
 /* ---- the producer ---------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void
+static __always_inline void
 publish_event(struct disruptor_producer *producer, struct run *run, uint64_t lo,
 	      enum extra extra)
 {
@@ -99,7 +99,7 @@ publish_event(struct disruptor_producer *producer, struct run *run, uint64_t lo,
 		__atomic_exchange_n(&run->signal, 0, __ATOMIC_SEQ_CST);
 }
 
-static inline __attribute__((always_inline)) int
+static __always_inline int
 publish_events(struct disruptor_producer *producer, struct run *run,
 	       uint64_t nr, enum extra extra)
 {
@@ -117,7 +117,7 @@ publish_events(struct disruptor_producer *producer, struct run *run,
 }
 
 /* A loop for each, so that no choice is left in it. */
-__attribute__((noinline)) int
+noinline int
 bench_publish_checked(struct disruptor_producer *producer, struct run *run,
 		      uint64_t nr)
 {

@@ -330,8 +330,9 @@ void report_group(struct report *report, struct group *group)
 		fputs(report->groups++ ? ",\n    {\"group\": " : "\n    {\"group\": ",
 		      report->json);
 		put_string(report->json, group->key);
-		fprintf(report->json, ", \"void runs\": %u, \"moved rounds\": %u,\n     \"compared\": [",
+		fprintf(report->json, ", \"void runs\": %u, \"moved rounds\": %u",
 			group->voids, moved);
+		fputs(",\n     \"compared\": [", report->json);
 	}
 	for (where = WHERE_NEAR; where < WHERE_MOVED; where++) {
 		if (rounds_where(group, where) < FEW_ROUNDS)
@@ -343,8 +344,8 @@ void report_group(struct report *report, struct group *group)
 		printf("\n%s: fewer than %u rounds alike: nothing to compare\n",
 		       group->title, FEW_ROUNDS);
 	if (moved)
-		printf("  (%u rounds left out: the processors were moved meanwhile, or taken away)\n",
-		       moved);
+		printf("  (%u rounds left out: the processors were %s)\n", moved,
+		       "moved meanwhile, or taken away");
 	if (report->json)
 		put_raw(report->json, group);
 	report->voids += group->voids;

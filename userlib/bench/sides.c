@@ -189,6 +189,7 @@ static void await(const uint64_t *line, uint64_t value)
 	unsigned int looks = 0;
 
 	while (load_acquire(line) != value) {
+		cpu_relax();
 		if (++looks % 65536 == 0)
 			sched_yield();
 	}
