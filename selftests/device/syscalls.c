@@ -79,21 +79,31 @@ static void marker(void)
 }
 
 /**
+ * struct turns - whose turn it is; shared
+ * @begun: how many sleeps the sleeper has begun
+ * @asleep: how many of them it was seen in
+ */
+struct turns {
+	unsigned int begun;
+	unsigned int asleep;
+};
+
+/**
  * struct stage - a publisher and the one who waits for it
  * @ring: the ring
  * @name: NULL: the producer
  * @events: how many
- * @step: so many by one publishing
- * @until: of a sleeper: what it waits for each time
+ * @until: so many for each sleep
  * @polls: sleeps in poll()
+ * @turns: which sleep it is
  */
 struct stage {
 	int ring;
 	const char *name;
 	unsigned int events;
-	unsigned int step;
 	unsigned int until;
 	bool polls;
+	struct turns *turns;
 };
 
 static const __u64 *map_sequence(int fd, unsigned int seat)
@@ -147,39 +157,93 @@ static int work_spinning(void *context)
 	return 0;
 }
 
-/* Publish by @step, each time when somebody sleeps for what comes next. */
+static struct turns *new_turns(void)
+{
+	void *turns = mmap(NULL, sizeof(struct turns), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return turns == MAP_FAILED ? NULL : turns;
+}
+
+static unsigned int read_turn(const unsigned int *turn)
+{
+	return __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Tell the publisher when the sleeper sleeps.  That wake_at is lowered says less:
+ * the sleeper looks once more, and if it finds the event, no WAKE is owed.
+ */
+static void *watch_sleeper(void *context)
+{
+	struct turns *turns = context;
+	unsigned int turn;
+
+	for (;;) {
+		turn = read_turn(&turns->begun);
+		if (turn != turns->asleep &&
+		    thread_state(getpid(), getpid()) == 'S' &&
+		    turn == read_turn(&turns->begun))
+			__atomic_store_n(&turns->asleep, turn, __ATOMIC_RELEASE);
+		else
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* Each time that somebody sleeps, publish as much as he sleeps for, by ones. */
 static int publish_to_sleeper(void *context)
 {
 	struct stage *stage = context;
+	unsigned int turn = 0;
 	struct role role;
+	unsigned int i;
 
 	CHILD_CHECK(!role_take(&role, stage->ring, stage->name));
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	marker();
 	while (role.next < stage->events) {
-		if (told_wake_at(role.control, role.seat) != NOBODY)
-			publish(&role, role.next + stage->step);
+		if (read_turn(&stage->turns->asleep) == turn)
+			continue;
+		turn++;
+		for (i = 0; i < stage->until; i++)
+			publish(&role, role.next + 1);
 	}
 	marker();
 	return 0;
+}
+
+static int sleep_for(const struct stage *stage, const struct role *role)
+{
+	struct pollfd p = {
+		.fd = role->fd, .events = stage->name ? POLLIN : POLLOUT,
+	};
+	__u64 deadline = in_ms(LONG_MS);
+	int err;
+
+	__atomic_add_fetch(&stage->turns->begun, 1, __ATOMIC_RELEASE);
+	if (stage->polls)
+		return poll(&p, 1, LONG_MS) == 1 ? 0 : -ETIMEDOUT;
+	err = wait_until(role->fd, role->next + stage->until, deadline, NULL);
+	/* By the publisher, not by the deadline, which looks, too. */
+	return err ?: now_ns() < deadline ? 0 : -ETIMEDOUT;
 }
 
 /* Sleep for @until more, again and again, and take them all. */
 static int sleep_and_take(void *context)
 {
 	struct stage *stage = context;
-	struct pollfd p = { .events = stage->name ? POLLIN : POLLOUT };
+	unsigned int ahead = stage->name ? 0 : SLOTS;
+	pthread_t watcher;
 	struct role role;
-	int err;
 
 	CHILD_CHECK(!role_take(&role, stage->ring, stage->name));
-	p.fd = role.fd;
-	while (role.next < stage->events) {
-		err = stage->polls ? poll(&p, 1, LONG_MS) != 1 :
-			wait_until(role.fd, role.next + stage->until,
-				   in_ms(SLEEP_MS), NULL);
-		CHILD_CHECK(!err);
+	if (ahead)
+		publish(&role, ahead);	/* a producer has no room from here on */
+	CHILD_CHECK(!pthread_create(&watcher, NULL, watch_sleeper, stage->turns));
+	while (role.next < stage->events + ahead) {
+		CHILD_CHECK(!sleep_for(stage, &role));
 		publish(&role, role.next + stage->until);
 	}
 	return 0;
@@ -246,17 +310,32 @@ TEST(releasing_to_a_busy_producer_makes_no_calls)
 
 /* ---- somebody sleeps ---------------------------------------------------------- */
 
+/* @publisher, @sleeper: consumers; NULL: the producer. */
+static struct count count_sleeps(int ring, const char *publisher,
+				 const char *sleeper, unsigned int until,
+				 bool polls)
+{
+	struct stage from = {
+		.ring = ring, .name = publisher, .events = until * SLEEPS,
+		.until = until, .turns = new_turns(),
+	};
+	struct stage to = from;
+	struct count count;
+	pid_t pid;
+
+	to.name = sleeper;
+	to.polls = polls;
+	pid = child_start(sleep_and_take, &to);
+	count = count_calls(child_start(publish_to_sleeper, &from));
+	return child_wait(pid) ? (struct count){ .status = -1001 } : count;
+}
+
 TEST(publishing_to_a_sleeping_consumer_is_one_wake_per_sleep)
 {
 	int ring = ring_create(.slots = SLOTS, .graph = "a");
-	struct stage producer = { ring, NULL, SLEEPS, 1 };
-	struct stage a = { ring, "a", SLEEPS, .until = 1 };
-	pid_t consumer = child_start(sleep_and_take, &a);
-	struct count count = count_calls(child_start(publish_to_sleeper,
-						     &producer));
+	struct count count = count_sleeps(ring, NULL, "a", 1, false);
 
 	ASSERT_EQ(0, count.status);
-	EXPECT_EQ(0, child_wait(consumer));
 	EXPECT_EQ(SLEEPS, count.wakes);
 	EXPECT_EQ(0, count.others) TH_LOG("the last was call %lu", count.last);
 	EXPECT_EQ(SLEEPS, seat_stats(ring, 0).wakes);
@@ -266,61 +345,31 @@ TEST(publishing_to_a_sleeping_consumer_is_one_wake_per_sleep)
 TEST(publishing_to_one_who_sleeps_for_16_is_one_wake_for_16)
 {
 	int ring = ring_create(.slots = SLOTS, .graph = "a");
-	struct stage producer = { ring, NULL, 16 * SLEEPS, 1 };
-	struct stage a = { ring, "a", 16 * SLEEPS, .until = 16 };
-	pid_t consumer = child_start(sleep_and_take, &a);
-	struct count count = count_calls(child_start(publish_to_sleeper,
-						     &producer));
+	struct count count = count_sleeps(ring, NULL, "a", 16, false);
 
 	ASSERT_EQ(0, count.status);
-	EXPECT_EQ(0, child_wait(consumer));
 	EXPECT_EQ(SLEEPS, count.wakes);
 	EXPECT_EQ(0, count.others) TH_LOG("the last was call %lu", count.last);
 	EXPECT_EQ(SLEEPS, seat_stats(ring, 1).sleeps);
+	EXPECT_EQ(16 * SLEEPS, counter_of(ring, 0));
 }
 
 TEST(publishing_to_a_consumer_in_poll_is_one_wake_per_sleep)
 {
 	int ring = ring_create(.slots = SLOTS, .graph = "a");
-	struct stage producer = { ring, NULL, SLEEPS, 1 };
-	struct stage a = { ring, "a", SLEEPS, .until = 1, .polls = true };
-	pid_t consumer = child_start(sleep_and_take, &a);
-	struct count count = count_calls(child_start(publish_to_sleeper,
-						     &producer));
+	struct count count = count_sleeps(ring, NULL, "a", 1, true);
 
 	ASSERT_EQ(0, count.status);
-	EXPECT_EQ(0, child_wait(consumer));
 	EXPECT_EQ(SLEEPS, count.wakes);
 	EXPECT_EQ(0, count.others) TH_LOG("the last was call %lu", count.last);
-}
-
-/* Fill the ring for it, and then sleep for a quarter of room each time. */
-static int fill_and_sleep(void *context)
-{
-	struct stage *stage = context;
-	struct role role;
-
-	CHILD_CHECK(!role_take(&role, stage->ring, NULL));
-	publish(&role, SLOTS);
-	while (role.next < stage->events + SLOTS) {
-		CHILD_CHECK(!wait_until(role.fd, role.next + stage->until,
-					in_ms(SLEEP_MS), NULL));
-		publish(&role, role.next + stage->until);
-	}
-	return 0;
 }
 
 TEST(releasing_to_a_producer_asleep_for_a_quarter_is_one_wake_per_quarter)
 {
 	int ring = ring_create(.slots = SLOTS, .graph = "a");
-	struct stage producer = { ring, NULL, SLOTS / 4 * SLEEPS,
-				  .until = SLOTS / 4 };
-	struct stage a = { ring, "a", SLOTS / 4 * SLEEPS, 1 };
-	pid_t other = child_start(fill_and_sleep, &producer);
-	struct count count = count_calls(child_start(publish_to_sleeper, &a));
+	struct count count = count_sleeps(ring, "a", NULL, SLOTS / 4, false);
 
 	ASSERT_EQ(0, count.status);
-	EXPECT_EQ(0, child_wait(other));
 	EXPECT_EQ(SLEEPS, count.wakes);
 	EXPECT_EQ(0, count.others) TH_LOG("the last was call %lu", count.last);
 	EXPECT_EQ(SLEEPS, seat_stats(ring, 1).wakes);
