@@ -12,21 +12,18 @@
 
 #include <disruptor.h>
 
-#define NSEC_PER_SEC	1000000000ULL
+#include "figures.h"
+#include "sides.h"
 
 #define __aligned(x)	__attribute__((aligned(x)))
 #define noinline	__attribute__((noinline))
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-#define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define load_relaxed(p)		__atomic_load_n(p, __ATOMIC_RELAXED)
-#define store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
-
-/* ---- sides.c: two sides, on a processor each ------------------------------ */
+/* ---- wait.c ------------------------------------------------------------------- */
 
 /**
  * struct options - what the command line says
- * @cpus: of the first side, which is the program itself, and of the second
+ * @cpus: of the first side, and of the second
  * @realtime: run at a real-time priority
  * @rounds: of every group; 0: as many as it wants
  * @only: part of the names of the groups to run; NULL: all
@@ -44,46 +41,8 @@ struct options {
 
 extern struct options options;
 
-/* What one side does; less than 0 is a negative errno. */
-typedef int side_fn(void *context);
-
-void *shared_alloc(size_t size);
-void shared_free(void *at, size_t size);
-int sides_init(void);
-int sides_run(bool processes, side_fn *first, side_fn *second, void *context);
-
-/* Where both sides wait for each other; starts as zeroes, works once. */
-struct meeting {
-	unsigned int came __aligned(DISRUPTOR_LINE);
-};
-
-void meet(struct meeting *meeting);
-void cpu_relax(void);
-uint64_t thread_cpu_ns(void);
-double distance_ns(void);
-
-/* ---- figures.c -------------------------------------------------------------- */
-
-/**
- * struct figures - many of one kind
- * @nr: how many
- * @median: the middle one
- * @q1: a quarter is less
- * @q3: a quarter is more
- * @lo: the median lies between this
- * @hi: and this, for 95 of 100 such runs
- */
-struct figures {
-	unsigned int nr;
-	double median;
-	double q1;
-	double q3;
-	double lo;
-	double hi;
-};
-
-double quantile(double *values, unsigned int nr, double q);
-struct figures figures_of(double *values, unsigned int nr);
+/* Have @first and @second done at once; what they share is in @context. */
+int two_sides_run(bool processes, side_fn *first, side_fn *second, void *context);
 
 /* ---- group.c: what is measured by turns --------------------------------------- */
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "bench.h"
+#include "figures.h"
 
 static int compare(const void *a, const void *b)
 {
@@ -27,7 +27,6 @@ static double at(const double *sorted, unsigned int nr, double position)
 	       (sorted[below + 1] - sorted[below]);
 }
 
-/* Sorts @values. */
 double quantile(double *values, unsigned int nr, double q)
 {
 	if (!nr)
@@ -37,7 +36,7 @@ double quantile(double *values, unsigned int nr, double q)
 }
 
 /*
- * Sorts @values.  The interval of the median comes from counting alone: how many
+ * The interval of the median comes from counting alone: how many
  * of @nr lie below it is binomial, whatever they are distributed like.
  */
 struct figures figures_of(double *values, unsigned int nr)

@@ -120,10 +120,10 @@ static int measure_round(struct group *group, unsigned int round)
 	if (err)
 		return err;
 	shuffle(order, group->nr_rows);
-	distances[0] = distance_ns();
+	distances[0] = distance_ns(options.cpus);
 	for (i = 0; i < group->nr_rows; i++) {
 		run_row(group, order[i], round);
-		distances[i + 1] = distance_ns();
+		distances[i + 1] = distance_ns(options.cpus);
 	}
 	group->end(group);
 	locate(group, round, distances, group->nr_rows + 1);

@@ -110,7 +110,7 @@ static int publish(void *context)
 	struct link_end end = {};
 	int err = link_sender(&run->link, &end);
 
-	meet(&run->start);
+	meet(&run->start, 2);
 	if (!err)
 		err = publish_all(run, &end);
 	link_leave(&end);
@@ -141,7 +141,7 @@ static int consume(void *context)
 	struct link_end end = {};
 	int err = link_receiver(&run->link, &end);
 
-	meet(&run->start);
+	meet(&run->start, 2);
 	if (!err && run->link.kind)
 		err = consume_all(run, &end);
 	link_leave(&end);
@@ -155,7 +155,7 @@ static int run_linked(struct run *run, bool processes)
 
 	if (err)
 		return err;
-	err = sides_run(processes, publish, consume, run);
+	err = two_sides_run(processes, publish, consume, run);
 	if (kind)
 		kind->drop(&run->link);
 	return err;

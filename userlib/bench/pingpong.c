@@ -135,7 +135,7 @@ static int play(struct run *run, unsigned int side, struct link *out,
 
 	if (!err)
 		err = link_receiver(in, &from);
-	meet(&run->start);
+	meet(&run->start, 2);
 	sleeps = thread_sleeps();
 	if (!err)
 		err = trips(run, &to, &from);
@@ -177,7 +177,7 @@ static int run_linked(struct run *run, bool processes)
 		return err;
 	err = kind->make(&run->back);
 	if (!err) {
-		err = sides_run(processes, serve, answer, run);
+		err = two_sides_run(processes, serve, answer, run);
 		kind->drop(&run->back);
 	}
 	kind->drop(&run->there);

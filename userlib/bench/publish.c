@@ -156,7 +156,7 @@ static int produce(void *context)
 
 	if (!err)
 		err = disruptor_producer_set_wait(producer, &strategy);
-	meet(&run->start);
+	meet(&run->start, 2);
 	if (!err)
 		err = publish_some(producer, run, WARM_EVENTS);
 	run->began_ns = disruptor_now_ns();
@@ -200,7 +200,7 @@ static int consume(void *context)
 
 	if (!err)
 		err = disruptor_consumer_set_wait(consumer, &strategy);
-	meet(&run->start);
+	meet(&run->start, 2);
 	if (!err)
 		err = consume_events(consumer, run);
 	disruptor_consumer_detach(consumer);
@@ -253,7 +253,7 @@ static int run_way(struct group *group, unsigned int nr, double *out)
 	run->way = &ways[nr];
 	err = count_calls(run->ring, &before);
 	if (!err)
-		err = sides_run(group->processes, produce, consume, run);
+		err = two_sides_run(group->processes, produce, consume, run);
 	if (!err)
 		err = count_calls(run->ring, &after);
 	if (!err)

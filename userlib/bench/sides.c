@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two sides, each on a processor of its own: threads, or processes.
+ * Sides, each on a processor of its own: threads, or processes.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "figures.h"
+#include "sides.h"
 
+#define MAX_SIDES	8
 /* A run takes a second at the most; this long, and it hangs. */
-#define RUN_SECONDS	60
+#define RUN_SECONDS	20
 
-struct options options = { .cpus = { 0, 1 } };
-
-/* ---- memory of both ---------------------------------------------------------- */
+/* ---- memory of all ----------------------------------------------------------- */
 
 void *shared_alloc(size_t size)
 {
@@ -42,23 +42,22 @@ void shared_free(void *at, size_t size)
 
 /* ---- time ---------------------------------------------------------------------- */
 
-void cpu_relax(void)
+static uint64_t clock_ns(clockid_t clock)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb" ::: "memory");
-#else
-	__asm__ volatile("" ::: "memory");
-#endif
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
+}
+
+uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t thread_cpu_ns(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* ---- the sides ------------------------------------------------------------------ */
@@ -72,6 +71,13 @@ static int pin(int cpu)
 	return sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0;
 }
 
+int realtime_start(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &param) ? -errno : 0;
+}
+
 static void out_of_time(int signal)
 {
 	static const char message[] = "\nbench: a run hangs\n";
@@ -82,93 +88,99 @@ static void out_of_time(int signal)
 	_exit(1);
 }
 
-/* The program itself is the first side. */
-int sides_init(void)
+static int run_side(const struct side_start *side)
 {
-	struct sched_param param = { .sched_priority = 1 };
-	int err = pin(options.cpus[0]);
+	int err = pin(side->cpu);
 
-	if (err)
-		return err;
-	signal(SIGALRM, out_of_time);
-	if (options.realtime && sched_setscheduler(0, SCHED_FIFO, &param))
-		return -errno;
-	return 0;
-}
-
-/* Yields now and then: the other may have to run here before it can come. */
-void meet(struct meeting *meeting)
-{
-	unsigned int looks = 0;
-
-	__atomic_fetch_add(&meeting->came, 1, __ATOMIC_ACQ_REL);
-	while (load_acquire(&meeting->came) < 2) {
-		cpu_relax();
-		if (++looks % 4096 == 0)
-			sched_yield();
-	}
-}
-
-struct second {
-	side_fn *run;
-	void *context;
-};
-
-static int run_second(const struct second *second)
-{
-	int err = pin(options.cpus[1]);
-
-	return err ? err : second->run(second->context);
+	return err ? err : side->run(side->context);
 }
 
 static void *thread_main(void *argument)
 {
-	return (void *)(intptr_t)run_second(argument);
+	return (void *)(intptr_t)run_side(argument);
 }
 
-static int run_threads(side_fn *first, struct second *second, void *context)
+static int run_threads(const struct side_start *sides, unsigned int nr)
 {
-	pthread_t thread;
-	void *result;
-	int err = -pthread_create(&thread, NULL, thread_main, second);
+	pthread_t threads[MAX_SIDES];
+	unsigned int i;
+	int err = 0;
 
-	if (err)
-		return err;
-	err = first(context);
-	pthread_join(thread, &result);
-	return err ? err : (int)(intptr_t)result;
-}
-
-static int run_processes(side_fn *first, struct second *second, void *context)
-{
-	int status, err;
-	pid_t child = fork();
-
-	if (child < 0)
-		return -errno;
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(-run_second(second) & 0xff);
+	for (i = 0; i < nr; i++) {
+		/* The others would wait for it for ever. */
+		if (pthread_create(&threads[i], NULL, thread_main,
+				   (void *)&sides[i])) {
+			perror("bench: pthread_create");
+			exit(1);
+		}
 	}
-	err = first(context);
+	for (i = 0; i < nr; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		err = err ? err : (int)(intptr_t)result;
+	}
+	return err;
+}
+
+static int end_of(pid_t child)
+{
+	int status;
+
 	if (waitpid(child, &status, 0) != child)
 		return -errno;
-	if (err)
-		return err;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* Have @first and @second done at once; what they share is in @context. */
-int sides_run(bool processes, side_fn *first, side_fn *second, void *context)
+static int run_processes(const struct side_start *sides, unsigned int nr)
 {
-	struct second other = { second, context };
+	pid_t children[MAX_SIDES];
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < nr; i++) {
+		children[i] = fork();
+		if (children[i] < 0) {
+			perror("bench: fork");
+			exit(1);
+		}
+		if (!children[i]) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(-run_side(&sides[i]) & 0xff);
+		}
+	}
+	for (i = 0; i < nr; i++) {
+		int ended = end_of(children[i]);
+
+		err = err ? err : ended;
+	}
+	return err;
+}
+
+int sides_run(bool processes, const struct side_start *sides, unsigned int nr)
+{
 	int err;
 
+	if (nr > MAX_SIDES)
+		return -EINVAL;
+	signal(SIGALRM, out_of_time);
 	alarm(RUN_SECONDS);
-	err = processes ? run_processes(first, &other, context) :
-			  run_threads(first, &other, context);
+	err = processes ? run_processes(sides, nr) : run_threads(sides, nr);
 	alarm(0);
 	return err;
+}
+
+/* Yields now and then: another may have to run here before it can come. */
+void meet(struct meeting *meeting, unsigned int nr)
+{
+	unsigned int looks = 0;
+
+	__atomic_fetch_add(&meeting->came, 1, __ATOMIC_ACQ_REL);
+	while (load_acquire(&meeting->came) < nr) {
+		cpu_relax();
+		if (++looks % 4096 == 0)
+			sched_yield();
+	}
 }
 
 /* ---- how far the processors are from each other ------------------------------------ */
@@ -178,9 +190,9 @@ int sides_run(bool processes, side_fn *first, side_fn *second, void *context)
 
 /* Two lines, one written by either side. */
 struct lines {
-	uint64_t ping __aligned(DISRUPTOR_LINE);
-	uint64_t pong __aligned(DISRUPTOR_LINE);
-	double batches[BATCHES];
+	uint64_t ping __attribute__((aligned(LINE_BYTES)));
+	uint64_t pong __attribute__((aligned(LINE_BYTES)));
+	double batches[BATCHES] __attribute__((aligned(LINE_BYTES)));
 	struct meeting start;
 };
 
@@ -200,7 +212,7 @@ static int serve_pings(void *context)
 	struct lines *lines = context;
 	uint64_t i;
 
-	meet(&lines->start);
+	meet(&lines->start, 2);
 	for (i = 1; i <= BATCHES * BATCH; i++) {
 		store_release(&lines->ping, i);
 		await(&lines->pong, i);
@@ -213,29 +225,33 @@ static int answer_pings(void *context)
 	struct lines *lines = context;
 	uint64_t began = 0, i;
 
-	meet(&lines->start);
+	meet(&lines->start, 2);
 	for (i = 1; i <= BATCHES * BATCH; i++) {
 		if (i % BATCH == 1)
-			began = disruptor_now_ns();
+			began = now_ns();
 		await(&lines->ping, i);
 		store_release(&lines->pong, i);
 		if (i % BATCH == 0)
 			lines->batches[i / BATCH - 1] =
-				(double)(disruptor_now_ns() - began) / BATCH;
+				(double)(now_ns() - began) / BATCH;
 	}
 	return 0;
 }
 
 /*
- * A round trip of two cache lines: a quarter of the batches take less.  Where
- * others take processors away, most batches are useless and some are not.
+ * A quarter of the batches take less.  Where others take processors away, most
+ * batches are useless and some are not.
  */
-double distance_ns(void)
+double distance_ns(const int *cpus)
 {
 	struct lines *lines = shared_alloc(sizeof(*lines));
+	struct side_start sides[] = {
+		{ serve_pings, lines, cpus[0] },
+		{ answer_pings, lines, cpus[1] },
+	};
 	double ns = 0;
 
-	if (!sides_run(false, serve_pings, answer_pings, lines))
+	if (!sides_run(false, sides, 2))
 		ns = quantile(lines->batches, BATCHES, 0.25);
 	shared_free(lines, sizeof(*lines));
 	return ns;

@@ -12,6 +12,8 @@
 
 #include "bench.h"
 
+struct options options = { .cpus = { 0, 1 } };
+
 static const char usage[] =
 "usage: disruptor-bench-wait [OPTION]...\n"
 "\n"
@@ -119,6 +121,16 @@ static void parse(int argc, char **argv)
 	}
 }
 
+int two_sides_run(bool processes, side_fn *first, side_fn *second, void *context)
+{
+	const struct side_start sides[] = {
+		{ first, context, options.cpus[0] },
+		{ second, context, options.cpus[1] },
+	};
+
+	return sides_run(processes, sides, 2);
+}
+
 bool is_wanted(const char *key)
 {
 	return !options.only || strstr(key, options.only);
@@ -155,10 +167,8 @@ int main(int argc, char **argv)
 	int err, status;
 
 	parse(argc, argv);
-	err = sides_init();
-	if (err) {
-		fprintf(stderr, "bench: processor %d%s: %s\n", options.cpus[0],
-			options.realtime ? ", real-time" : "", strerror(-err));
+	if (options.realtime && realtime_start()) {
+		perror("bench: real-time priority");
 		return 1;
 	}
 	srandom(time(NULL));
