@@ -253,13 +253,16 @@ static int live_once(struct guest *guest, bool *ended)
 static int live(void *context)
 {
 	struct guest *guest = context;
+	const struct place *place = &guest->party->places[guest->index];
 	bool ended = false;
 	int err = 0;
 
-	while (!err && !ended && !shared_load(&guest->party->stop))
+	/* Who is evicted while it leaves does not notice, but is waited for. */
+	while (!err && !ended && !shared_load(&guest->party->stop) &&
+	       !shared_load(&place->doomed))
 		err = live_once(guest, &ended);
 	/* The required ones see the end. */
-	while (!err && !ended && !guest->party->places[guest->index].optional)
+	while (!err && !ended && !place->optional)
 		err = live_once(guest, &ended);
 	return err;
 }
