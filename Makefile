@@ -26,6 +26,8 @@ help:
 	@echo '                      [KERNELS="6.1 6.12 newest"]'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
+	@echo 'make bench            ours beside others and the limits, in a few minutes'
+	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
 	@echo 'make uninstall, make dkms-uninstall, make clean'
@@ -66,7 +68,11 @@ check-fresh:
 demo:
 	@userlib/examples/demo/run
 
-# What waiting costs: see userlib/bench/README.md.
+# Who passes events how fast, in a few minutes, and what waiting costs: see
+# userlib/bench/README.md.
+bench:
+	@userlib/bench/run $(BENCH)
+
 bench-wait:
 	$(MAKE) -C userlib/bench wait
 
@@ -105,5 +111,5 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build
 
-.PHONY: all help library modules check check-kernels check-crash check-fresh demo install uninstall \
+.PHONY: all help library modules check check-kernels check-crash check-fresh demo bench bench-wait install uninstall \
 	dkms-install dkms-uninstall clean

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rounds: in each, every row of a group runs once, in an order drawn anew.
+ * Rounds: in each, every row of every group runs once; the rows of a group one after
+ * the other, in an order drawn anew.
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "group.h"
+#include "options.h"
+#include "sides.h"
 
 /*
  * A round trip of two lines between cores that share a cache takes 60 to 200 ns on
  * the machines we have seen, between others 300 and more.
  */
 #define NEAR_NS		250
-/* Distances measured during a round differ by no more, or it was moved. */
+/* Distances before and after a run differ by no more, or it was moved. */
 #define MOVED_TIMES	1.7
 
 #define PROGRESS_NS	(5 * NSEC_PER_SEC)
@@ -30,21 +34,33 @@ const char *where_name(enum where where)
 
 /* ---- progress ------------------------------------------------------------------ */
 
-static uint64_t told_at;
+struct progress {
+	uint64_t began_ns;
+	uint64_t told_ns;
+	unsigned int done;	/* rounds of groups */
+	unsigned int all;
+};
 
-static void progress(const struct group *group, unsigned int round)
+static void tell(struct progress *progress, const struct group *group,
+		 unsigned int round)
 {
-	uint64_t now = disruptor_now_ns();
+	uint64_t now = now_ns(), spent = now - progress->began_ns, left = 0;
 	bool terminal = isatty(STDERR_FILENO);
 
-	if (round && now - told_at < (terminal ? NSEC_PER_SEC / 5 : PROGRESS_NS))
+	if (progress->done++ &&
+	    now - progress->told_ns < (terminal ? NSEC_PER_SEC / 5 : PROGRESS_NS))
 		return;
-	told_at = now;
-	fprintf(stderr, "%s%s: round %u of %u%s", terminal ? "\r\033[K" : "",
-		group->key, round + 1, group->rounds, terminal ? "" : "\n");
+	progress->told_ns = now;
+	if (progress->done > 1)
+		left = spent / (progress->done - 1) *
+		       (progress->all - progress->done + 1);
+	fprintf(stderr, "%s%s: round %u of %u; %u s, about %u s left%s",
+		terminal ? "\r\033[K" : "", group->key, round + 1, group->rounds,
+		(unsigned int)(spent / NSEC_PER_SEC),
+		(unsigned int)(left / NSEC_PER_SEC), terminal ? "" : "\n");
 }
 
-void progress_end(void)
+static void tell_end(void)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
@@ -81,68 +97,107 @@ static void rest(uint64_t ran_ns)
 		nanosleep(&time, NULL);
 }
 
-static void run_row(struct group *group, unsigned int nr, unsigned int round)
+static void locate(struct measured *run, double before, double after)
 {
-	double out[MAX_COLUMNS] = { NAN, NAN, NAN };
-	uint64_t began = disruptor_now_ns();
+	run->distance_ns = (before + after) / 2;
+	if (fmax(before, after) > fmin(before, after) * MOVED_TIMES)
+		run->where = WHERE_MOVED;
+	else
+		run->where = run->distance_ns < NEAR_NS ? WHERE_NEAR : WHERE_FAR;
+}
+
+/* @distance: in: before; out: after. */
+static void run_row(struct group *group, unsigned int nr, unsigned int round,
+		    double *distance)
+{
+	struct measured *run = &group->rows[nr].runs[round];
+	double before = *distance;
+	uint64_t began_ns = now_ns();
 	unsigned int i;
-	int err = group->run(group, nr, out);
+	int err;
 
 	for (i = 0; i < MAX_COLUMNS; i++)
-		group->rows[nr].values[i][round] = err ? NAN : out[i];
+		run->values[i] = NAN;
+	err = group->run(group, nr, run->values);
 	if (err) {
+		run->values[0] = NAN;
 		group->voids++;
 		fprintf(stderr, "bench: %s: %s: void: %s\n", group->key,
 			group->rows[nr].name, strerror(-err));
 	}
-	rest(disruptor_now_ns() - began);
-}
-
-static void locate(struct group *group, unsigned int round, double *distances,
-		   unsigned int nr)
-{
-	double median = quantile(distances, nr, 0.5);
-
-	group->distance[round] = median;
-	if (distances[nr - 1] > distances[0] * MOVED_TIMES)
-		group->where[round] = WHERE_MOVED;
-	else
-		group->where[round] = median < NEAR_NS ? WHERE_NEAR : WHERE_FAR;
+	rest(now_ns() - began_ns);
+	*distance = distance_ns(options.cpus);
+	locate(run, before, *distance);
 }
 
 static int measure_round(struct group *group, unsigned int round)
 {
-	double distances[MAX_ROWS + 1];
-	unsigned int order[MAX_ROWS];
+	unsigned int *order = calloc(group->nr_rows + 1, sizeof(*order));
+	double distance;
 	unsigned int i;
-	int err = group->begin(group);
+	int err = 0;
 
+	if (!order)
+		return -ENOMEM;
+	if (group->begin)
+		err = group->begin(group);
 	if (err)
-		return err;
+		goto out;
 	shuffle(order, group->nr_rows);
-	distances[0] = distance_ns(options.cpus);
-	for (i = 0; i < group->nr_rows; i++) {
-		run_row(group, order[i], round);
-		distances[i + 1] = distance_ns(options.cpus);
-	}
-	group->end(group);
-	locate(group, round, distances, group->nr_rows + 1);
-	return 0;
+	distance = distance_ns(options.cpus);
+	for (i = 0; i < group->nr_rows; i++)
+		run_row(group, order[i], round, &distance);
+	if (group->end)
+		group->end(group);
+out:
+	free(order);
+	return err;
 }
 
-int group_measure(struct group *group)
+static int make_room(struct group *group)
 {
-	unsigned int round;
-	int err = 0;
+	unsigned int i;
 
 	if (options.rounds)
 		group->rounds = options.rounds;
-	for (round = 0; round < group->rounds && !err; round++) {
-		progress(group, round);
-		err = measure_round(group, round);
+	for (i = 0; i < group->nr_rows; i++) {
+		group->rows[i].runs = calloc(group->rounds,
+					     sizeof(*group->rows[i].runs));
+		if (!group->rows[i].runs)
+			return -ENOMEM;
 	}
-	progress_end();
+	return 0;
+}
+
+void group_free(struct group *group)
+{
+	unsigned int i;
+
+	for (i = 0; i < group->nr_rows; i++)
+		free(group->rows[i].runs);
+}
+
+int groups_measure(struct group *groups, unsigned int nr)
+{
+	struct progress progress = { .began_ns = now_ns() };
+	unsigned int round, last = 0, i;
+	int err = 0;
+
+	for (i = 0; i < nr && !err; i++) {
+		err = make_room(&groups[i]);
+		progress.all += groups[i].rounds;
+		last = groups[i].rounds > last ? groups[i].rounds : last;
+	}
+	for (round = 0; round < last; round++) {
+		for (i = 0; i < nr && !err; i++) {
+			if (round >= groups[i].rounds)
+				continue;
+			tell(&progress, &groups[i], round);
+			err = measure_round(&groups[i], round);
+		}
+	}
+	tell_end();
 	if (err)
-		fprintf(stderr, "bench: %s: %s\n", group->key, strerror(-err));
+		fprintf(stderr, "bench: %s\n", strerror(-err));
 	return err;
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bench.h"
+#include "wait.h"
 
 #define SLOTS		65536
 #define WARM_EVENTS	(2 * SLOTS)
@@ -271,7 +271,6 @@ int publish_groups(bool processes, struct report *report)
 {
 	static struct row measured[NR_ROWS];
 	static struct group group;
-	int err;
 
 	memcpy(measured, rows, sizeof(rows));
 	group = (struct group){
@@ -288,10 +287,5 @@ int publish_groups(bool processes, struct report *report)
 		.run = run_way,
 		.end = end,
 	};
-	if (!is_wanted(group.key))
-		return 0;
-	err = group_measure(&group);
-	if (!err)
-		report_group(report, &group);
-	return err;
+	return measure_group(&group, report);
 }

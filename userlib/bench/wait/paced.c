@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench.h"
+#include "wait.h"
 
 #define WARM_NS		20000000ULL	/* before the events that count */
 #define RUN_NS		100000000ULL
@@ -200,7 +200,6 @@ static int paced_group(bool processes, unsigned int rate, struct report *report)
 	static struct row measured[NR_ROWS];
 	static struct group group;
 	char key[32], title[80];
-	int err;
 
 	snprintf(key, sizeof(key), "paced-%s-%u",
 		 processes ? "device" : "private", rate);
@@ -221,12 +220,7 @@ static int paced_group(bool processes, unsigned int rate, struct report *report)
 		.end = end,
 		.state = &rate,
 	};
-	if (!is_wanted(group.key))
-		return 0;
-	err = group_measure(&group);
-	if (!err)
-		report_group(report, &group);
-	return err;
+	return measure_group(&group, report);
 }
 
 int paced_groups(bool processes, struct report *report)

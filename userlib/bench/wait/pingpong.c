@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "bench.h"
+#include "wait.h"
 
 #define WARM_TRIPS	100
 #define TRIPS		400
@@ -204,22 +204,10 @@ static int run_way(struct group *group, unsigned int nr, double *out)
 	return err;
 }
 
-static int begin(struct group *group)
-{
-	(void)group;
-	return 0;
-}
-
-static void end(struct group *group)
-{
-	(void)group;
-}
-
 int pingpong_groups(bool processes, struct report *report)
 {
 	static struct row measured[NR_ROWS];
 	static struct group group;
-	int err;
 
 	memcpy(measured, rows, sizeof(rows));
 	group = (struct group){
@@ -232,14 +220,7 @@ int pingpong_groups(bool processes, struct report *report)
 		.nr_rows = NR_ROWS,
 		.rounds = ROUNDS,
 		.processes = processes,
-		.begin = begin,
 		.run = run_way,
-		.end = end,
 	};
-	if (!is_wanted(group.key))
-		return 0;
-	err = group_measure(&group);
-	if (!err)
-		report_group(report, &group);
-	return err;
+	return measure_group(&group, report);
 }

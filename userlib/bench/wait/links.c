@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "wait.h"
 
 /* ---- a ring -------------------------------------------------------------------- */
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/*
+ * disruptor-bench - who passes events how fast: ours, others, and the limits.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../report.h"
+#include "../sides.h"
+#include "contest.h"
+
+static const char usage[] =
+"usage: disruptor-bench [OPTION]...\n"
+"\n"
+"  --cpus A,B        the two processors (0,1)\n"
+"  --rounds N        of every case\n"
+"  --only TEXT,...   only cases with one of these in their names (--list)\n"
+"  --rows TEXT,...   only contenders with one of these in their names\n"
+"  --whole           also streams of given lengths, from cold\n"
+"  --realtime        at a real-time priority, so that other programs do not disturb\n"
+"  --json FILE       the figures for programs\n"
+"  --tables FILE     the tables in Markdown\n"
+"  --plots DIR       plots in SVG (needs gnuplot)\n"
+"  --bars            exit with 3 if a bar is missed\n"
+"  --contenders DIR  where the contenders are\n"
+"  --list            contenders and cases, and who refuses what\n"
+"\n"
+"Exits with 1 if a run is void.\n";
+
+/* Beside the program where it was built, or where they were installed. */
+static const char *find_contenders(void)
+{
+	static char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	char *slash;
+
+	if (options.contenders)
+		return options.contenders;
+	if (length > 0) {
+		path[length] = 0;
+		slash = strrchr(path, '/');
+		strcpy(slash + 1, "contenders");
+		if (!access(path, X_OK))
+			return path;
+	}
+	return CONTENDERS_DIR;
+}
+
+static void list_contenders(const struct contenders *contenders)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < contenders->nr; i++) {
+		const struct contender *contender = &contenders->list[i];
+
+		printf("%s %s:", contender->name, contender->version);
+		for (j = 0; j < contender->nr_ways; j++)
+			printf(" %s", contender->ways[j]);
+		printf("\n");
+	}
+}
+
+static int enter_all(struct group *groups, const struct contest_case *cases,
+		     unsigned int nr, struct contenders *contenders)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < nr && !err; i++) {
+		fprintf(stderr, isatty(STDERR_FILENO) ?
+				"\r\033[Kwho can do what: case %u of %u" :
+				i % 10 ? "" : "who can do what: case %u of %u\n",
+			i + 1, nr);
+		err = group_enter(&groups[i], &cases[i], contenders);
+		if (options.list)
+			printf("%s: %s; %u rows\n", cases[i].key, cases[i].title,
+			       groups[i].nr_rows);
+	}
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	return err;
+}
+
+static int tell_all(struct report *report, struct group *groups, unsigned int nr)
+{
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < nr; i++)
+		report_group(report, &groups[i]);
+	if (report->json)
+		fputs("\n  ]", report->json);
+	report->missed += bars_report(groups, nr, report->json, report->tables);
+	status = report_end(report);
+	if (options.plots && plots_draw(groups, nr, options.plots))
+		status = 1;
+	return status;
+}
+
+static int hold(struct contenders *contenders, struct report *report)
+{
+	static struct contest_case cases[MAX_CASES];
+	static struct group groups[MAX_CASES];
+	unsigned int nr = cases_list(cases), i;
+	int status = 1;
+
+	if (options.list)
+		list_contenders(contenders);
+	if (!enter_all(groups, cases, nr, contenders)) {
+		if (options.list)
+			status = 0;
+		else if (!groups_measure(groups, nr))
+			status = tell_all(report, groups, nr);
+	}
+	for (i = 0; i < nr; i++)
+		group_leave(&groups[i]);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct contenders contenders;
+	struct report report;
+	int status = 1;
+
+	options_parse(argc, argv, usage, true);
+	if (options.realtime && realtime_start()) {
+		perror("bench: real-time priority");
+		return 1;
+	}
+	srandom(time(NULL));
+	if (!contenders_start(&contenders, find_contenders()))
+		fprintf(stderr, "bench: no contenders in %s\n", find_contenders());
+	else if (!report_begin(&report))
+		status = hold(&contenders, &report);
+	contenders_end(&contenders);
+	return status;
+}
