@@ -498,6 +498,21 @@ TEST_F(multi, a_sleeper_hears_of_what_was_left_behind)
 	EXPECT_EQ(2, range.hi);
 }
 
+/* And not for what is there already, which would be no sleep at all. */
+TEST_F(multi, who_skips_what_was_left_behind_sleeps_for_what_comes_then)
+{
+	struct disruptor_range range;
+	uint64_t lo;
+
+	ASSERT_EQ(0, disruptor_multi_try_claim(self->trio.a, 3, &lo));
+	disruptor_multi_detach(self->trio.a);
+	self->trio.a = NULL;
+	EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(self->trio.consumer,
+						   soon(20 * MSEC), &range));
+	EXPECT_EQ(3, self->trio.consumer->next);
+	EXPECT_GE(2, seat_stats(self->trio.ring, 1).sleeps);
+}
+
 TEST(what_was_left_behind_is_skipped_down_a_chain)
 {
 	struct disruptor_config config = { .producers = 2 };

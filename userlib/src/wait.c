@@ -400,6 +400,9 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	do {
 		if (take_halt(consumer))
 			return -ECANCELED;
+		/* What was aborted has been skipped: it waits for what is next. */
+		wait.target = consumer->next +
+			      sleep_for(consumer->role, &consumer->view, 1);
 		__DISRUPTOR_POINT(CONSUMER_WAIT);
 		err = wait_some(&wait);
 		if (err)
