@@ -233,11 +233,62 @@ TEST(a_sequence_beyond_reason_is_EBADMSG_and_never_leaves_the_ring)
 	EXPECT_EQ(-EBADMSG, disruptor_poll(pair.consumer, &handler));
 	EXPECT_EQ(42, range.lo);
 
-	/* Behind what it has read: nothing new. */
 	__atomic_store_n(pair.producer->cursor, UINT64_MAX, __ATOMIC_RELEASE);
-	EXPECT_EQ(-EAGAIN, disruptor_try_wait(pair.consumer, &range));
+	EXPECT_EQ(-EBADMSG, disruptor_try_wait(pair.consumer, &range));
+	EXPECT_EQ(-EBADMSG, disruptor_wait(pair.consumer, &range));
 	__atomic_store_n(pair.producer->cursor, 16, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, disruptor_try_wait(pair.consumer, &range));
+	pair_close(&pair);
+}
+
+TEST(a_consumer_beyond_what_is_published_holds_nobody_up)
+{
+	struct pair pair;
+	uint64_t lo;
+
+	ASSERT_EQ(0, pair_open(&pair, 16, 8));
+	ASSERT_EQ(0, publish_events(pair.producer, 16));
+	__atomic_store_n(pair.consumer->sequence, UINT64_MAX, __ATOMIC_RELEASE);
+	EXPECT_EQ(0, disruptor_claim_until(pair.producer, 16, soon(SEC), &lo));
+	EXPECT_EQ(16, lo);
+	EXPECT_EQ(-EINVAL, disruptor_claim_until(pair.producer, 1, soon(SEC),
+						 &lo));
+	pair_close(&pair);
+}
+
+TEST(what_a_producer_took_back_before_it_left_is_the_end)
+{
+	struct disruptor_range range;
+	struct pair pair;
+
+	ASSERT_EQ(0, pair_open(&pair, 16, 8));
+	ASSERT_EQ(0, publish_events(pair.producer, 8));
+	ASSERT_EQ(0, disruptor_wait(pair.consumer, &range));
+	disruptor_release(pair.consumer, 8);
+	__atomic_store_n(pair.producer->cursor, 3, __ATOMIC_RELEASE);
+	EXPECT_EQ(-EAGAIN, disruptor_try_wait(pair.consumer, &range));
+	disruptor_producer_detach(pair.producer);
+	pair.producer = NULL;
+	EXPECT_EQ(-ENODATA, disruptor_wait(pair.consumer, &range));
+	pair_close(&pair);
+}
+
+/* Nothing that is added to such a number means anything. */
+TEST(a_cursor_left_at_the_end_of_all_numbers_is_no_room_and_no_events)
+{
+	struct disruptor_range range;
+	struct pair pair;
+	uint64_t lo;
+
+	ASSERT_EQ(0, pair_open(&pair, 16, 8));
+	__atomic_store_n(pair.producer->cursor, UINT64_MAX - 1, __ATOMIC_RELEASE);
+	__atomic_store_n(pair.consumer->sequence, UINT64_MAX - 1, __ATOMIC_RELEASE);
+	disruptor_producer_detach(pair.producer);
+	disruptor_consumer_detach(pair.consumer);
+	ASSERT_EQ(0, disruptor_producer_attach(&pair.producer, pair.ring));
+	ASSERT_EQ(0, disruptor_consumer_attach(&pair.consumer, pair.ring, "c"));
+	EXPECT_EQ(-EINVAL, disruptor_claim(pair.producer, 1, &lo));
+	EXPECT_EQ(-EBADMSG, disruptor_wait(pair.consumer, &range));
 	pair_close(&pair);
 }
 

@@ -513,6 +513,21 @@ TEST_F(multi, who_skips_what_was_left_behind_sleeps_for_what_comes_then)
 	EXPECT_GE(2, seat_stats(self->trio.ring, 1).sleeps);
 }
 
+/* As a producer that broke out of the protocol would leave it. */
+TEST_F(multi, a_cursor_more_than_the_ring_ahead_is_EBADMSG_and_no_room)
+{
+	struct disruptor_range range;
+	uint64_t lo;
+
+	__atomic_store_n(self->trio.a->cursor, 1000, __ATOMIC_RELEASE);
+	EXPECT_EQ(-EAGAIN, disruptor_try_wait(self->trio.consumer, &range));
+	EXPECT_EQ(-EBADMSG, disruptor_wait(self->trio.consumer, &range));
+	EXPECT_EQ(-ETIMEDOUT, disruptor_multi_claim_until(self->trio.b, 1,
+							  soon(MSEC), &lo));
+	__atomic_store_n(self->trio.a->cursor, UINT64_MAX - 2, __ATOMIC_RELEASE);
+	EXPECT_EQ(-EINVAL, disruptor_multi_claim(self->trio.b, 1, &lo));
+}
+
 TEST(what_was_left_behind_is_skipped_down_a_chain)
 {
 	struct disruptor_config config = { .producers = 2 };

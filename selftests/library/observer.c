@@ -183,6 +183,24 @@ TEST(the_end_and_a_deadline_are_told)
 	observed_close(&observed);
 }
 
+/* As a producer that broke out of the protocol would leave it. */
+TEST(a_cursor_beyond_reason_keeps_no_observer)
+{
+	unsigned char events[4 * SIZE];
+	struct observed observed;
+	uint64_t lo, missed = 0;
+
+	ASSERT_EQ(0, observed_open(&observed, SLOTS));
+	__atomic_store_n(observed.producer->cursor, UINT64_MAX, __ATOMIC_RELEASE);
+	EXPECT_EQ(4, disruptor_observe(observed.observer, events, 4, &lo,
+				       &missed));
+	__atomic_store_n(observed.producer->cursor, 1ULL << 63, __ATOMIC_RELEASE);
+	EXPECT_EQ(4, disruptor_observe(observed.observer, events, 4, &lo,
+				       &missed));
+	EXPECT_LT(1ULL << 62, missed);
+	observed_close(&observed);
+}
+
 TEST(what_one_of_several_producers_left_unpublished_is_left_out)
 {
 	struct disruptor_config config = {

@@ -268,6 +268,7 @@ struct disruptor_view {
 	uint64_t page_size;
 	const struct disruptor_control *control;
 	const uint32_t *availability;	/* NULL: there is one producer at a time */
+	uint64_t consumers;		/* bit i: there is a consumer i */
 	uint32_t lap_shift;
 };
 
@@ -437,7 +438,8 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat,
 	for (;;) {
 		epoch = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE); /* A */
 		mask = __atomic_load_n(&control->seat[seat].waits_on,
-				       __ATOMIC_ACQUIRE); /* A' */
+				       __ATOMIC_ACQUIRE) /* A' */ &
+		       view->consumers;
 		if (!mask) {
 			lowest = __disruptor_published(view, gaps, from);
 		} else {
@@ -458,7 +460,10 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat,
 	}
 }
 
-/* An index is always sequence & mask: no sequence leaves the mapping. */
+/*
+ * An index is always sequence & mask, and a consumer one that there is: nothing that
+ * others write leaves the mapping.
+ */
 DISRUPTOR_INLINE void *
 __disruptor_slot(const struct disruptor_view *view, uint64_t seq)
 {
@@ -544,11 +549,17 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 		/*
 		 * C: the acquire in here (B) matches the release of consumers
 		 * (D): they have read the slots that this claim overwrites.
+		 * None has read what is not published, whatever it says.
 		 */
-		producer->limit = __disruptor_lowest(&producer->view,
-						     DISRUPTOR_SEAT_PRODUCERS,
-						     false, 0) +
-				  producer->view.slots;
+		uint64_t gate = __disruptor_lowest(&producer->view,
+						   DISRUPTOR_SEAT_PRODUCERS,
+						   false, 0);
+		uint64_t published = __atomic_load_n(producer->cursor,
+						     __ATOMIC_RELAXED);
+
+		if (__builtin_expect(gate > published, 0))
+			gate = published;
+		producer->limit = gate + producer->view.slots;
 		__disruptor_order_stores(); /* L */
 		if (producer->next + n > producer->limit)
 			return -EAGAIN;
@@ -855,7 +866,7 @@ __disruptor_consumer_look(struct disruptor_consumer *consumer)
 	__DISRUPTOR_POINT(LOOK);
 	available = __disruptor_lowest(&consumer->view, consumer->seat, true,
 				       consumer->next);
-	if ((int64_t)(available - consumer->next) <= 0)
+	if (available <= consumer->next)
 		return -EAGAIN;
 	if (__builtin_expect(available - consumer->next > consumer->view.slots, 0))
 		return -EBADMSG;
@@ -1083,8 +1094,8 @@ void disruptor_observer_close(struct disruptor_observer *observer);
  * read behind an acquire fence.  Events that a producer died over are left out.
  * A consumer that modifies events may be doing so while one is copied.
  *
- * Return: how many, -EAGAIN (nothing new), -ENODATA (the stream has ended),
- * -EINVAL (@n).
+ * Return: how many, -EAGAIN (nothing new, or overtaken at every look), -ENODATA
+ * (the stream has ended), -EINVAL (@n).
  */
 int64_t disruptor_observe(struct disruptor_observer *observer, void *events,
 			  uint64_t n, uint64_t *lo, uint64_t *missed);

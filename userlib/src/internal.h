@@ -45,6 +45,12 @@ unsigned int private_producers(const struct private_ring *ring);
 void private_view(struct private_ring *ring, struct disruptor_view *view);
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
 
+/* The first @n of them, as in struct disruptor_view. */
+static inline uint64_t all_consumers(unsigned int n)
+{
+	return n ? ~0ULL >> (DISRUPTOR_MAX_CONSUMERS - n) : 0;
+}
+
 /* ---- ring.c ------------------------------------------------------------- */
 
 /**
@@ -86,6 +92,7 @@ int waiting_init(struct waiting *waiting,
  * @pauses: since the last look at the clock
  * @sleep_ns: the next sleep
  * @target: what to sleep for
+ * @slept: for the target
  * @halted: what else ends the sleep; NULL: nothing
  */
 struct wait {
@@ -97,6 +104,7 @@ struct wait {
 	uint32_t pauses;
 	uint64_t sleep_ns;
 	uint64_t target;
+	bool slept;
 	const uint32_t *halted;
 };
 

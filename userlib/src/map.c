@@ -52,6 +52,7 @@ void maps_view(const struct maps *maps, const struct disruptor_info *info,
 		.page_size = info->page_size,
 		.control = maps->control.at,
 		.availability = maps->availability.at,
+		.consumers = all_consumers(info->nr_consumers),
 		.lap_shift = __builtin_ctzll(info->index_mask + 1),
 	};
 }

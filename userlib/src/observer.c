@@ -15,6 +15,8 @@
 
 #include "internal.h"
 
+#define MOST_LOOKS	64	/* of one call: some producers are faster for ever */
+
 /**
  * struct disruptor_observer - the handle
  * @view: of the ring
@@ -131,8 +133,10 @@ static int64_t observe_some(struct disruptor_observer *observer, void *events,
 	hi = published(observer, cursor);
 	if (lo >= hi)
 		return -EAGAIN;
+	/* A cursor can be anything; a ring is the most that can be there. */
+	hi = lo + min(hi - lo, view->slots);
 	leave_out_aborted(view, &lo, &hi);
-	hi = min(hi, lo + n);
+	hi = lo + min(hi - lo, n);
 	copy_events(view, events, lo, hi);
 
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -147,6 +151,7 @@ static int64_t observe_some(struct disruptor_observer *observer, void *events,
 int64_t disruptor_observe(struct disruptor_observer *observer, void *events,
 			  uint64_t n, uint64_t *lo, uint64_t *missed)
 {
+	unsigned int looks = MOST_LOOKS;
 	int64_t some;
 
 	if (!n || n > INT64_MAX)
@@ -154,8 +159,8 @@ int64_t disruptor_observe(struct disruptor_observer *observer, void *events,
 	n = min(n, observer->view.slots);
 	do {
 		some = observe_some(observer, events, n, lo, missed);
-	} while (!some);
-	return some == -EAGAIN ? nothing_new(observer) : some;
+	} while (!some && --looks);
+	return some > 0 ? some : nothing_new(observer);
 }
 
 int64_t disruptor_observe_until(struct disruptor_observer *observer,

@@ -99,6 +99,7 @@ void private_view(struct private_ring *ring, struct disruptor_view *view)
 	view->page_size = core->page_size;
 	view->control = core->control;
 	view->availability = core->availability;
+	view->consumers = all_consumers(core->nr_consumers);
 	view->lap_shift = core->lap_shift;
 }
 

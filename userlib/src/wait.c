@@ -14,6 +14,7 @@
 
 #define MAX_PAUSES		255	/* between two looks; 2^n - 1 */
 #define CLOCK_PAUSES		512	/* between two looks at the clock */
+#define MOST_LOOKS		64	/* of one call, at what is all aborted */
 
 /* Take @strategy, NULL: the default. */
 int waiting_init(struct waiting *waiting,
@@ -88,7 +89,7 @@ void __disruptor_wake(struct disruptor_role *role, uint64_t hi)
 
 /*
  * Sleep until the role's barrier is at @target, or @halted is not 0; NULL: it
- * cannot be.  Return: 0 (look again), -ETIMEDOUT, -EINVAL, -ESTALE.
+ * cannot be.  Return: 0 (look again), -ETIMEDOUT, -EINVAL, -ESTALE, -EBADF.
  */
 static int role_sleep(struct disruptor_role *role, uint64_t target,
 		      uint64_t deadline_ns, const uint32_t *halted)
@@ -105,7 +106,14 @@ static int role_sleep(struct disruptor_role *role, uint64_t target,
 	      private_sleep(role, target, deadline_ns, halted) :
 	      sys_ioctl(role->fd, DISRUPTOR_IOC_WAIT, &args);
 	__DISRUPTOR_POINT(WOKEN);
-	return err == -ETIMEDOUT || err == -EINVAL || err == -ESTALE ? err : 0;
+	switch (err) {
+	case -EINTR:
+	case -ENODATA:
+	case -ECANCELED:
+	case -EBUSY:
+		return 0;
+	}
+	return err;
 }
 
 /* ---- between two looks --------------------------------------------------- */
@@ -122,6 +130,15 @@ static uint64_t sleep_for(const struct disruptor_role *role,
 			  const struct disruptor_view *view, uint64_t n)
 {
 	return min(max(n, role->waiting.strategy.sleep_for), most_ahead(view));
+}
+
+/*
+ * So near to the last number there is, no honest ring comes: a counter was left
+ * there, and nothing that is added to it means anything.
+ */
+static bool at_the_end(const struct disruptor_view *view, uint64_t sequence)
+{
+	return view->slots > ~sequence;
 }
 
 /* The call needs @n more than @next. */
@@ -204,8 +221,14 @@ static int doze(struct wait *wait)
 	return 0;
 }
 
+/* The clock first: who is woken at once, for ever, comes here again. */
 static int sleep_till_woken(struct wait *wait)
 {
+	int err = check_clock(wait);
+
+	if (err)
+		return err;
+	wait->slept = true;
 	return role_sleep(wait->role, wait->target, wait->deadline_ns,
 			  wait->halted);
 }
@@ -261,7 +284,8 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 	int err;
 
 	/* What is claimed and not published leaves no room that could come. */
-	if (producer->next + n - load_relaxed(producer->cursor) >
+	if (at_the_end(&producer->view, producer->next) ||
+	    producer->next + n - load_relaxed(producer->cursor) >
 	    producer->view.slots)
 		return -EINVAL;
 	wait_begin(&wait, producer->role, &producer->view, producer->next, n,
@@ -289,10 +313,11 @@ bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi)
 {
 	uint64_t cursor = load_acquire(multi->cursor);
 	uint64_t slots = multi->view.slots;
+	uint64_t gate = __disruptor_lowest(&multi->view,
+					   DISRUPTOR_SEAT_PRODUCERS, true,
+					   cursor - min(cursor, slots));
 
-	multi->limit = __disruptor_lowest(&multi->view, DISRUPTOR_SEAT_PRODUCERS,
-					  true, cursor - min(cursor, slots)) +
-		       slots;
+	multi->limit = min(gate, cursor) + slots;
 	if (hi <= multi->limit)
 		return true;
 	__DISRUPTOR_POINT(MULTI_NO_ROOM);
@@ -304,14 +329,17 @@ bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi)
 int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 				 uint64_t deadline_ns, uint64_t *lo)
 {
+	uint64_t cursor;
 	struct wait wait;
 	int err;
 
 	wait_begin(&wait, multi->role, &multi->view, 0, n, deadline_ns);
 	do {
 		/* Others claim, too: what it waits for moves on. */
-		wait.target = load_relaxed(multi->cursor) +
-			      sleep_for(multi->role, &multi->view, n);
+		cursor = load_relaxed(multi->cursor);
+		if (at_the_end(&multi->view, cursor))
+			return -EINVAL;
+		wait.target = cursor + sleep_for(multi->role, &multi->view, n);
 		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
 		if (err)
@@ -330,7 +358,8 @@ static bool end_of_stream(const struct disruptor_consumer *consumer)
 	const uint64_t *cursor = __disruptor_counter(&consumer->view,
 						     DISRUPTOR_SEAT_PRODUCERS);
 
-	return load_acquire(cursor) == consumer->next;
+	/* Below: by a producer that took back what it had published. */
+	return load_acquire(cursor) <= consumer->next;
 }
 
 /*
@@ -355,30 +384,62 @@ static bool is_aborted(const struct disruptor_consumer *consumer, uint64_t seq)
 	const struct disruptor_view *view = &consumer->view;
 
 	/* Acquired already, by the look that found it available. */
-	return load_relaxed(&view->availability[seq & view->index_mask]) &
+	return view->availability &&
+	       load_relaxed(&view->availability[seq & view->index_mask]) &
 	       DISRUPTOR_LAP_ABORTED;
 }
 
-/* Some of what is available was aborted: a range of what was not. */
-int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
-			      struct disruptor_range *range)
+/* A range of what was not aborted; false: all that is available was. */
+static bool find_range(const struct disruptor_consumer *consumer,
+		       struct disruptor_range *range)
 {
 	uint64_t lo = consumer->next;
 	uint64_t end = consumer->available;
 	uint64_t hi;
 
-	__DISRUPTOR_POINT(SKIP);
 	while (lo != end && is_aborted(consumer, lo))
 		lo++;
-	if (lo == end) {
-		disruptor_release(consumer, end);
-		return disruptor_try_wait(consumer, range);
-	}
-	for (hi = lo + 1; hi != end && !is_aborted(consumer, hi); hi++)
+	for (hi = lo; hi != end && !is_aborted(consumer, hi); hi++)
 		;
 	range->lo = lo;
 	range->hi = hi;
+	return lo != hi;
+}
+
+/* Some of what is available was aborted. */
+int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
+			      struct disruptor_range *range)
+{
+	unsigned int looks = MOST_LOOKS;
+	int err;
+
+	__DISRUPTOR_POINT(SKIP);
+	while (!find_range(consumer, range)) {
+		disruptor_release(consumer, consumer->available);
+		if (!--looks)
+			return -EAGAIN;
+		err = __disruptor_consumer_look(consumer);
+		if (err == -EAGAIN)
+			err = __disruptor_consumer_idle(consumer);
+		if (err)
+			return err;
+	}
 	return 0;
+}
+
+/*
+ * Producers claim no more than the ring ahead of whoever they wait for.  If the
+ * cursor is further on, what is next for this consumer never comes; but its
+ * barrier does, by all that the kernel can tell, so that it would not sleep.
+ */
+static bool is_lapped(const struct disruptor_consumer *consumer)
+{
+	const struct disruptor_view *view = &consumer->view;
+	uint64_t cursor = load_acquire(__disruptor_counter(view,
+						DISRUPTOR_SEAT_PRODUCERS));
+
+	return view->availability && cursor > consumer->next &&
+	       cursor - consumer->next > view->slots;
 }
 
 static bool take_halt(struct disruptor_consumer *consumer)
@@ -394,6 +455,8 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	struct wait wait;
 	int err;
 
+	if (at_the_end(&consumer->view, consumer->next))
+		return -EBADMSG;
 	wait_begin(&wait, consumer->role, &consumer->view, consumer->next, 1,
 		   deadline_ns);
 	wait.halted = &consumer->halted;
@@ -408,6 +471,8 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 		if (err)
 			return err;
 		err = disruptor_try_wait(consumer, range);
+		if (err == -EAGAIN && wait.slept && is_lapped(consumer))
+			return -EBADMSG;
 	} while (err == -EAGAIN);
 	if (!err)
 		wait_end(&wait, range->hi - range->lo);
