@@ -25,6 +25,7 @@ help:
 	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
 	@echo '                      [KERNELS="6.1 6.12 newest"]'
 	@echo 'make check-crash      a thousand deaths, and a report'
+	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
 	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
@@ -61,6 +62,10 @@ check-kernels:
 # Kill at every point of the protocol, and a thousand times at random.
 check-crash:
 	@$(rig)/check-crash
+
+# Hostile calls, pages and maps; what is found is kept in build/check/fuzz.
+check-fuzz:
+	@$(rig)/check fuzz
 
 check-fresh:
 	@$(rig)/fresh
@@ -111,5 +116,6 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build
 
-.PHONY: all help library modules check check-kernels check-crash check-fresh demo bench bench-wait install uninstall \
+.PHONY: all help library modules check check-kernels check-crash check-fuzz check-fresh demo \
+	bench bench-wait install uninstall \
 	dkms-install dkms-uninstall clean
