@@ -32,6 +32,29 @@ static enum kind kind_of(const struct row *row)
 	return strncmp(row->key, "bare/", 5) ? KIND_PEER : KIND_LIMIT;
 }
 
+/* How a line is drawn; valid until the next call. */
+static const char *line_named(const char *name, unsigned int nr)
+{
+	static const char *const peers[] = {
+		"#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
+		"#17becf", "#ff7f0e", "#5254a3", "#637939", "#ad494a", "#7b4173",
+	};
+	static char line[64];
+	bool ours = !strncmp(name, "disruptor", 9), limit = !strncmp(name, "bare", 4);
+
+	snprintf(line, sizeof(line), "pt %u ps 0.6 lw %s lc rgb '%s'%s",
+		 nr % 12 + 1, ours ? "2.5" : "1",
+		 ours ? colours[KIND_OURS] : limit ? colours[KIND_LIMIT] :
+						     peers[nr % 12],
+		 limit ? " dt 2" : "");
+	return line;
+}
+
+static const char *line_of(const struct row *row, unsigned int nr)
+{
+	return line_named(row->key, nr);
+}
+
 static const struct contest_case *case_of(const struct group *group)
 {
 	return group->state;
@@ -53,6 +76,8 @@ static void begin(FILE *gnuplot, const char *directory, const char *name,
 		"set border lc rgb '#888888'\n"
 		"set tics textcolor rgb 'black'\n", width, height, directory, name,
 		suffix);
+	fputs("tens = '1 2 5 10 20 50 100 200 500 1000 2000 5000 10000 20000 50000 100000'\n"
+	      "parts = '0.01 0.02 0.05 0.1 0.2 0.5 '\n", gnuplot);
 }
 
 /* ---- the rows of a case --------------------------------------------------------------- */
@@ -109,7 +134,6 @@ static void put_dots(FILE *gnuplot, const struct group *group,
 {
 	unsigned int i;
 
-	fprintf(gnuplot, "$d%d%d << EOD\n", where, kind);
 	for (i = 0; i < nr; i++) {
 		struct figures speed = column_of(group, dots[i].row,
 						 plotted_column(group), where);
@@ -118,26 +142,48 @@ static void put_dots(FILE *gnuplot, const struct group *group,
 			fprintf(gnuplot, "%g %u %g %g\n", speed.median, i,
 				speed.lo, speed.hi);
 	}
-	fputs("EOD\n", gnuplot);
+	fputs("e\n", gnuplot);
 }
 
-static void draw_dots(FILE *gnuplot, const struct group *group)
+static bool has_kind(const struct group *group, enum where where, enum kind kind)
 {
-	bool first = true;
+	unsigned int i;
+
+	for (i = 0; i < group->nr_rows; i++) {
+		const struct row *row = &group->rows[i];
+
+		if (kind_of(row) == kind &&
+		    column_of(group, row, 0, where).nr >= FEW_ROUNDS)
+			return has(group, where);
+	}
+	return false;
+}
+
+static void draw_dots(FILE *gnuplot, const struct group *group,
+		      const struct dot *dots, unsigned int nr)
+{
+	const char *before = "plot ";
 	int where, kind;
 
-	fputs("plot ", gnuplot);
 	for (where = 0; where < WHERE_MOVED; where++) {
-		for (kind = 0; has(group, where) && kind < NR_KINDS; kind++) {
+		for (kind = 0; kind < NR_KINDS; kind++) {
+			if (!has_kind(group, where, kind))
+				continue;
 			fprintf(gnuplot,
-				"%s(|$d%d%d| ? $d%d%d : $none) using 1:2:3:4 with xerrorbars pt %d ps 0.7 lc rgb '%s' title '%s, %s'",
-				first ? "" : ", ", where, kind, where, kind,
-				where == WHERE_NEAR ? 7 : 6, colours[kind],
-				kind_names[kind], where_name(where));
-			first = false;
+				"%s'-' using 1:2:3:4 with xerrorbars pt %d ps 0.7 lc rgb '%s' title '%s, %s'",
+				before, where == WHERE_NEAR ? 7 : 6,
+				colours[kind], kind_names[kind],
+				where_name(where));
+			before = ", ";
 		}
 	}
 	fputs("\n", gnuplot);
+	for (where = 0; where < WHERE_MOVED; where++) {
+		for (kind = 0; kind < NR_KINDS; kind++) {
+			if (has_kind(group, where, kind))
+				put_dots(gnuplot, group, dots, nr, where, kind);
+		}
+	}
 }
 
 static void draw_case(FILE *gnuplot, const struct group *group, const char *directory)
@@ -149,25 +195,21 @@ static void draw_case(FILE *gnuplot, const struct group *group, const char *dire
 	};
 	struct dot *dots = calloc(group->nr_rows + 1, sizeof(*dots));
 	unsigned int nr = dots ? list_dots(group, dots) : 0, i;
-	int where, kind;
 
 	if (!nr) {
 		free(dots);
 		return;
 	}
 	begin(gnuplot, directory, group->key, "", 860, 150 + 19 * nr);
-	fprintf(gnuplot, "set title '%s: %s'\nset xlabel '%s'\nset logscale x\n",
+	fprintf(gnuplot, "set title '%s: %s'\nset xlabel '%s'\nset logscale x\n"
+		"set for [at in parts.tens] xtics add (at at)\n",
 		group->key, group->title, units[case_of(group)->kind]);
 	fprintf(gnuplot, "set yrange [-0.7:%u.7]\nset key outside bottom center horizontal maxcols 3\nset ytics (",
 		nr - 1);
 	for (i = 0; i < nr; i++)
 		fprintf(gnuplot, "%s'%s' %u", i ? ", " : "", dots[i].row->name, i);
 	fputs(")\n", gnuplot);
-	for (where = 0; where < WHERE_MOVED; where++) {
-		for (kind = 0; has(group, where) && kind < NR_KINDS; kind++)
-			put_dots(gnuplot, group, dots, nr, where, kind);
-	}
-	draw_dots(gnuplot, group);
+	draw_dots(gnuplot, group, dots, nr);
 	free(dots);
 }
 
@@ -182,11 +224,33 @@ static unsigned int count_columns(const struct group *group)
 	return nr;
 }
 
-/* Of those that spin, and of ours that sleep: the others are in the table. */
+static bool is_drawn(const struct group *group, const struct row *row,
+		     enum where where, const char *wait)
+{
+	const struct entry *entry = row->context;
+
+	return !strcmp(entry->wait, wait) &&
+	       column_of(group, row, 0, where).nr >= FEW_ROUNDS;
+}
+
+static void put_trips(FILE *gnuplot, const struct group *group,
+		      const struct row *row, enum where where)
+{
+	unsigned int nr = count_columns(group), k;
+
+	for (k = 0; k < nr; k++) {
+		struct figures time = column_of(group, row, k, where);
+
+		fprintf(gnuplot, "%u %g %g %g\n", k, time.median, time.lo,
+			time.hi);
+	}
+	fputs("e\n", gnuplot);
+}
+
 static void draw_trips(FILE *gnuplot, const struct group *group,
 		       enum where where, const char *wait, const char *directory)
 {
-	unsigned int nr = count_columns(group), i, k, drawn = 0;
+	unsigned int i, drawn = 0;
 	char suffix[64];
 
 	snprintf(suffix, sizeof(suffix), "-%s-%s", wait, where_name(where));
@@ -194,48 +258,38 @@ static void draw_trips(FILE *gnuplot, const struct group *group,
 	fprintf(gnuplot,
 		"set title '%s, %s, %s: round trips that so many do not exceed'\n"
 		"set ylabel 'nanoseconds'\nset logscale y\nset key outside right top\n"
+		"set for [at in tens] ytics add (at at)\n"
 		"set xrange [-0.3:4.3]\n"
-		"set xtics ('50%%' 0, '90%%' 1, '99%%' 2, '99.9%%' 3, 'all' 4)\n",
+		"set xtics ('50%%%%' 0, '90%%%%' 1, '99%%%%' 2, '99.9%%%%' 3, 'longest' 4)\n",
 		group->key, wait, where_name(where));
 	for (i = 0; i < group->nr_rows; i++) {
 		const struct row *row = &group->rows[i];
-		const struct entry *entry = row->context;
 
-		if (strcmp(entry->wait, wait) ||
-		    column_of(group, row, 0, where).nr < FEW_ROUNDS)
+		if (!is_drawn(group, row, where, wait))
 			continue;
-		fprintf(gnuplot, "$t%u << EOD\n", drawn);
-		for (k = 0; k < nr; k++) {
-			struct figures time = column_of(group, row, k, where);
-
-			fprintf(gnuplot, "%u %g %g %g \"%s\"\n", k, time.median,
-				time.lo, time.hi, row->name);
-		}
-		fputs("EOD\n", gnuplot);
-		fprintf(gnuplot, "n%u = '%s'\nc%u = '%s'\n", drawn, row->name, drawn,
-			kind_of(row) == KIND_PEER ? "" : colours[kind_of(row)]);
+		fprintf(gnuplot, "%s'-' using 1:2:3:4 with yerrorlines %s title '%s'",
+			drawn ? ", " : "plot ", line_of(row, drawn), row->name);
 		drawn++;
 	}
-	if (!drawn)
-		return;
-	fputs("plot ", gnuplot);
-	for (i = 0; i < drawn; i++)
-		fprintf(gnuplot,
-			"%s$t%u using 1:2:3:4 with yerrorlines pt %u ps 0.6 lt %u title n%u",
-			i ? ", " : "", i, i % 12 + 1, i + 1, i);
 	fputs("\n", gnuplot);
+	for (i = 0; i < group->nr_rows; i++) {
+		if (is_drawn(group, &group->rows[i], where, wait))
+			put_trips(gnuplot, group, &group->rows[i], where);
+	}
 }
 
 static void draw_all_trips(FILE *gnuplot, const struct group *group,
 			   const char *directory)
 {
+	static const char *const waits[] = { "spin", "sleep" };
+	unsigned int i;
 	int where;
 
 	for (where = 0; where < WHERE_MOVED; where++) {
 		if (!has(group, where))
 			continue;
-		draw_trips(gnuplot, group, where, "spin", directory);
-		draw_trips(gnuplot, group, where, "sleep", directory);
+		for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+			draw_trips(gnuplot, group, where, waits[i], directory);
 	}
 }
 
@@ -273,45 +327,74 @@ static unsigned int list_names(const struct group *groups, unsigned int nr,
 	return found;
 }
 
+/* The fastest of a contender in a cell; NULL: the group is none, or it has none. */
+static const struct row *row_in(const struct group *group, unsigned int size,
+				const char *name, enum where where)
+{
+	const struct contest_case *of = case_of(group);
+
+	if (!in_matrix(group) || of->size != size || of->events)
+		return NULL;
+	return fastest(group, where, is_by, name);
+}
+
 static void put_series(FILE *gnuplot, const struct group *groups, unsigned int nr,
 		       unsigned int size, const char *name, enum where where)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		const struct contest_case *of = case_of(&groups[i]);
-		const struct row *row;
+		const struct row *row = row_in(&groups[i], size, name, where);
 		struct figures rate;
 
-		if (!in_matrix(&groups[i]) || of->size != size || of->events)
-			continue;
-		row = fastest(&groups[i], where, is_by, name);
 		if (!row)
 			continue;
 		rate = column_of(&groups[i], row, RATE, where);
-		fprintf(gnuplot, "%u %g %g %g\n", of->batch, rate.median, rate.lo,
-			rate.hi);
+		fprintf(gnuplot, "%u %g %g %g\n", case_of(&groups[i])->batch,
+			rate.median, rate.lo, rate.hi);
 	}
+	fputs("e\n", gnuplot);
+}
+
+static bool has_series(const struct group *groups, unsigned int nr,
+		       unsigned int size, const char *name, enum where where)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (row_in(&groups[i], size, name, where))
+			return true;
+	}
+	return false;
 }
 
 static void draw_size(FILE *gnuplot, const struct group *groups, unsigned int nr,
 		      unsigned int size, const char **names, unsigned int nr_names,
 		      enum where where)
 {
+	const char *before = "plot ";
+	bool any = false;
 	unsigned int i;
 
-	for (i = 0; i < nr_names; i++) {
-		fprintf(gnuplot, "$s%u_%u << EOD\n", size, i);
-		put_series(gnuplot, groups, nr, size, names[i], where);
-		fputs("EOD\n", gnuplot);
-	}
-	fprintf(gnuplot, "set title '%u bytes'\nplot ", size);
+	fprintf(gnuplot, "set title '%u bytes'\n", size);
 	for (i = 0; i < nr_names; i++)
-		fprintf(gnuplot,
-			"%s(|$s%u_%u| ? $s%u_%u : $none) using 1:2:3:4 with yerrorlines pt %u ps 0.6 lt %u lw %s notitle",
-			i ? ", " : "", size, i, size, i, i % 12 + 1, i + 1,
-			strcmp(names[i], "disruptor") ? "1" : "2.5");
+		any |= has_series(groups, nr, size, names[i], where);
+	if (!any) {
+		fputs("set multiplot next\n", gnuplot);
+		return;
+	}
+	for (i = 0; i < nr_names; i++) {
+		if (!has_series(groups, nr, size, names[i], where))
+			continue;
+		fprintf(gnuplot, "%s'-' using 1:2:3:4 with yerrorlines %s notitle",
+			before, line_named(names[i], i));
+		before = ", ";
+	}
 	fputs("\n", gnuplot);
+	for (i = 0; i < nr_names; i++) {
+		if (has_series(groups, nr, size, names[i], where))
+			put_series(gnuplot, groups, nr, size, names[i], where);
+	}
 }
 
 /* The sixth panel is for the names. */
@@ -319,13 +402,12 @@ static void draw_names(FILE *gnuplot, const char **names, unsigned int nr)
 {
 	unsigned int i;
 
-	fputs("set title ' '\nunset border\nunset tics\nunset grid\nunset xlabel\nunset ylabel\n"
-	      "unset logscale\nset key center left samplen 3\nset xrange [0:1]\nset yrange [0:1]\nplot ",
-	      gnuplot);
+	fputs("set title ' '\nunset border\nunset tics\nunset grid\nunset xlabel\n"
+	      "unset ylabel\nunset logscale\nset key center left samplen 3\n"
+	      "set xrange [0:1]\nset yrange [0:1]\nplot ", gnuplot);
 	for (i = 0; i < nr; i++)
-		fprintf(gnuplot, "%s-1 with linespoints pt %u ps 0.6 lt %u lw %s title '%s'",
-			i ? ", " : "", i % 12 + 1, i + 1,
-			strcmp(names[i], "disruptor") ? "1" : "2.5", names[i]);
+		fprintf(gnuplot, "%s-1 with linespoints %s title '%s'",
+			i ? ", " : "", line_named(names[i], i), names[i]);
 	fputs("\n", gnuplot);
 }
 
@@ -345,7 +427,8 @@ static void draw_matrix(FILE *gnuplot, const struct group *groups, unsigned int 
 	fprintf(gnuplot,
 		"set multiplot layout 2,3 title 'One to one, %s: million events a second, the best way of each'\n"
 		"set logscale xy\nset xlabel 'events in a batch'\nset ylabel 'million a second'\n"
-		"set xrange [0.7:3000]\nset xtics (1, 16, 256, 2000)\n",
+		"set xrange [0.7:3000]\nset xtics (1, 16, 256, 2000)\n"
+		"set for [at in parts.tens] ytics add (at at)\n",
 		where_name(where));
 	for (i = 0; i < 5; i++)
 		draw_size(gnuplot, groups, nr, sizes[i], names, nr_names, where);
@@ -369,8 +452,6 @@ int plots_draw(const struct group *groups, unsigned int nr, const char *director
 		perror("gnuplot");
 		return 1;
 	}
-	/* What gnuplot is given instead of a series without points. */
-	fputs("$none << EOD\nNaN NaN NaN NaN\nEOD\n", gnuplot);
 	for (i = 0; i < nr; i++) {
 		if (!in_matrix(&groups[i]))
 			draw_case(gnuplot, &groups[i], directory);
