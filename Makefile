@@ -29,6 +29,7 @@ help:
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
 	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
+	@echo 'make bench-record     the whole of it, to be kept in userlib/bench/results/ [RECORD=name]'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
 	@echo 'make uninstall, make dkms-uninstall, make clean'
@@ -78,11 +79,16 @@ demo:
 bench:
 	@userlib/bench/run $(BENCH)
 
+# Likewise, as long as it takes for figures to be kept: userlib/bench/results/.
+bench-record:
+	@userlib/bench/record $(RECORD)
+
 bench-wait:
 	$(MAKE) -C userlib/bench wait
 
 install: library
 	$(userlib) install
+	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 	$(INSTALL) -d $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(LOADDIR)
 	$(INSTALL) -m 644 kmod/60-disruptor.rules $(DESTDIR)$(UDEVDIR)
 	$(INSTALL) -m 644 kmod/disruptor.conf $(DESTDIR)$(LOADDIR)
@@ -90,6 +96,7 @@ install: library
 
 uninstall:
 	$(userlib) uninstall
+	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
 	rm -f $(DESTDIR)$(UDEVDIR)/60-disruptor.rules $(DESTDIR)$(LOADDIR)/disruptor.conf
 
 # What a module is built from, and where DKMS keeps it.
@@ -114,8 +121,8 @@ clean:
 	$(MAKE) -C userlib clean
 	$(MAKE) -C userlib/examples clean
 	$(MAKE) -C userlib/bench clean
-	rm -rf build selftests/library/build
+	rm -rf build selftests/library/build selftests/bench/build
 
 .PHONY: all help library modules check check-kernels check-crash check-fuzz check-fresh demo \
-	bench bench-wait install uninstall \
+	bench bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean

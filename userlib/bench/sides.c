@@ -123,13 +123,21 @@ static int run_threads(const struct side_start *sides, unsigned int nr)
 	return err;
 }
 
-static int end_of(pid_t child)
+/* Whoever ends first; nobody else is a child of the program. */
+static int next_end(void)
 {
 	int status;
 
-	if (waitpid(child, &status, 0) != child)
+	if (wait(&status) < 0)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+/* The others would wait for the one that failed. */
+static void kill_all(const pid_t *children, unsigned int nr)
+{
+	while (nr--)
+		kill(children[nr], SIGKILL);
 }
 
 static int run_processes(const struct side_start *sides, unsigned int nr)
@@ -150,9 +158,12 @@ static int run_processes(const struct side_start *sides, unsigned int nr)
 		}
 	}
 	for (i = 0; i < nr; i++) {
-		int ended = end_of(children[i]);
+		int ended = next_end();
 
-		err = err ? err : ended;
+		if (ended && !err) {
+			err = ended;
+			kill_all(children, nr);
+		}
 	}
 	return err;
 }

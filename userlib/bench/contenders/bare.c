@@ -391,7 +391,24 @@ static int copy_alone(struct contest_side *side, uint64_t lo, uint64_t hi)
 	return 0;
 }
 
-static int send_alone(struct contest_side *side, uint64_t lo, uint64_t hi)
+static inline void full_fence(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_mfence();
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/* What follows each publication. */
+enum extra {
+	EXTRA_NONE,
+	EXTRA_LOCKED,
+	EXTRA_FENCE,
+};
+
+CONTEST_INLINE int
+publish_alone(struct contest_side *side, uint64_t lo, uint64_t hi, enum extra extra)
 {
 	struct bare *bare = side->contest->state;
 	uint64_t seq;
@@ -399,38 +416,27 @@ static int send_alone(struct contest_side *side, uint64_t lo, uint64_t hi)
 	for (seq = lo; seq < hi; seq++) {
 		*(uint64_t *)slot_of(bare, seq, 8) = seq;
 		store_release(&bare->cursor, seq + 1);
+		if (extra == EXTRA_LOCKED)
+			__atomic_exchange_n(&bare->signal, 0, __ATOMIC_SEQ_CST);
+		if (extra == EXTRA_FENCE)
+			full_fence();
 	}
 	return 0;
+}
+
+static int send_alone(struct contest_side *side, uint64_t lo, uint64_t hi)
+{
+	return publish_alone(side, lo, hi, EXTRA_NONE);
 }
 
 static int send_alone_locked(struct contest_side *side, uint64_t lo, uint64_t hi)
 {
-	struct bare *bare = side->contest->state;
-	uint64_t seq;
-
-	for (seq = lo; seq < hi; seq++) {
-		*(uint64_t *)slot_of(bare, seq, 8) = seq;
-		store_release(&bare->cursor, seq + 1);
-		__atomic_exchange_n(&bare->signal, 0, __ATOMIC_SEQ_CST);
-	}
-	return 0;
+	return publish_alone(side, lo, hi, EXTRA_LOCKED);
 }
 
 static int send_alone_fenced(struct contest_side *side, uint64_t lo, uint64_t hi)
 {
-	struct bare *bare = side->contest->state;
-	uint64_t seq;
-
-	for (seq = lo; seq < hi; seq++) {
-		*(uint64_t *)slot_of(bare, seq, 8) = seq;
-		store_release(&bare->cursor, seq + 1);
-#if defined(__x86_64__) || defined(__i386__)
-		__builtin_ia32_mfence();
-#else
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-	}
-	return 0;
+	return publish_alone(side, lo, hi, EXTRA_FENCE);
 }
 
 /* Looks once in a while whether the other is done. */

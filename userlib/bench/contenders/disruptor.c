@@ -201,24 +201,7 @@ static void leave(struct contest_side *side)
 
 /* ---- produce ----------------------------------------------------------------------- */
 
-CONTEST_INLINE int
-publish_each(struct disruptor_producer *producer, uint64_t size, unsigned int nr,
-	     uint64_t from, uint64_t to)
-{
-	uint64_t lo, i;
-	int err;
-
-	for (i = from; i < to; i++) {
-		err = disruptor_claim(producer, 1, &lo);
-		if (err)
-			return err;
-		contest_fill(disruptor_producer_slot(producer, lo), size,
-			     contest_value(nr, i));
-		disruptor_publish(producer, lo, lo + 1);
-	}
-	return 0;
-}
-
+/* Give @size and @batch as constants where they are 8 and 1. */
 CONTEST_INLINE int
 publish_batches(struct disruptor_producer *producer, uint64_t size,
 		uint64_t batch, unsigned int nr, uint64_t from, uint64_t to)
@@ -308,12 +291,12 @@ static int produce(struct contest_side *side, uint64_t from, uint64_t to)
 		return multi_publish(roles->multi, contest->size, contest->batch,
 				     side->nr, from, to);
 	if (contest->size == 8 && contest->batch == 1)
-		return publish_each(producer, 8, side->nr, from, to);
+		return publish_batches(producer, 8, 1, side->nr, from, to);
 	if (contest->size == 8)
 		return publish_batches(producer, 8, contest->batch, side->nr,
 				       from, to);
 	if (contest->batch == 1)
-		return publish_each(producer, contest->size, side->nr, from, to);
+		return publish_batches(producer, contest->size, 1, side->nr, from, to);
 	return publish_batches(producer, contest->size, contest->batch, side->nr,
 			       from, to);
 }
@@ -333,14 +316,13 @@ check_range(struct disruptor_consumer *consumer, uint64_t size,
 }
 
 CONTEST_INLINE uint64_t
-handle_stages(struct disruptor_consumer *consumer, const struct contest_side *side,
+handle_stages(struct disruptor_consumer *consumer,
 	      const struct disruptor_range *range, enum contest_shape shape,
 	      unsigned int nr)
 {
 	struct contest_event *event = disruptor_consumer_slot(consumer, range->lo);
 	uint64_t wrong = 0, seq;
 
-	(void)side;
 	for (seq = range->lo; seq != range->hi; seq++, event++)
 		wrong |= contest_stage(shape, nr, event, seq);
 	return wrong;
@@ -358,8 +340,7 @@ static uint64_t handle_range(struct contest_side *side,
 		return 0;
 	case SHAPE_PIPELINE:
 	case SHAPE_DIAMOND:
-		return handle_stages(consumer, side, range, contest->shape,
-				     side->nr);
+		return handle_stages(consumer, range, contest->shape, side->nr);
 	case SHAPE_THREE_TO_ONE:
 	case SHAPE_THREE_TO_THREE:
 		for (seq = range->lo; seq != range->hi; seq++)

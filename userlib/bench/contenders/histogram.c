@@ -44,7 +44,7 @@ uint64_t histogram_at(const struct histogram *histogram, double part)
 		if (below && below >= wanted)
 			break;
 	}
-	/* Of the highest, more is known than its cell. */
-	return cell < HISTOGRAM_CELLS && end_of(cell) < histogram->max ?
+	/* Of the highest, more is known than its cell, and the last cell has no end. */
+	return cell < HISTOGRAM_CELLS - 1 && end_of(cell) < histogram->max ?
 	       end_of(cell) : histogram->max;
 }

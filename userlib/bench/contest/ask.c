@@ -144,12 +144,12 @@ void contender_ask(struct contender *contender, const char *request,
 
 	*answer = (struct answer){};
 	wrong = exchange(contender, request, line, sizeof(line));
-	if (wrong) {
+	if (wrong)
 		say_why(answer, ANSWER_VOID, wrong);
-		stop(contender);
-		return;
-	}
-	parse(line, answer);
+	else
+		parse(line, answer);
+	if (answer->kind == ANSWER_VOID)
+		stop(contender);	/* sides of it may be waiting for ever */
 }
 
 /* ---- who is there ------------------------------------------------------------------ */

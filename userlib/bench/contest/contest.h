@@ -73,7 +73,7 @@ struct contenders {
 unsigned int contenders_start(struct contenders *contenders, const char *directory);
 void contenders_end(struct contenders *contenders);
 
-/* Hand a request over, wait for the answer.  Who dies is started anew. */
+/* Hand a request over, wait for the answer.  Whose run is void is started anew. */
 void contender_ask(struct contender *contender, const char *request,
 		   struct answer *answer);
 

@@ -92,7 +92,7 @@ static int run(struct group *group, unsigned int nr, double *out)
  * Can it do this, and about how fast?  The first run is one of everything for the
  * first time, and says little.
  */
-static bool probe(struct entry *entry)
+static bool probe(struct group *group, struct entry *entry)
 {
 	struct answer answer;
 
@@ -105,6 +105,7 @@ static bool probe(struct entry *entry)
 		entry->ns_per_event = answer.ns / answer.events;
 		return true;
 	}
+	group->voids += answer.kind == ANSWER_VOID;
 	if (answer.kind == ANSWER_VOID || options.list)
 		fprintf(stderr, "%s: %s/%s/%s: %s%s\n", entry->of->key,
 			entry->contender->name, entry->way, entry->wait,
@@ -161,7 +162,7 @@ static int enter_ways(struct group *group, const struct entry *entry)
 
 	for (i = 0; i < one.contender->nr_ways && !err; i++) {
 		one.way = one.contender->ways[i];
-		if (probe(&one))
+		if (probe(group, &one))
 			err = add_row(group, &one);
 	}
 	return err;
