@@ -275,7 +275,8 @@ struct disruptor_view {
 /* A producer: made by disruptor_producer_attach(), the members are private. */
 struct disruptor_producer {
 	uint64_t next;			/* first sequence not claimed */
-	uint64_t limit;			/* sequences below it are known to have room */
+	uint64_t limit;			/* sequences below it are there to be claimed */
+	uint64_t room;			/* sequences below it are known to have room */
 	uint64_t *cursor;
 	const struct disruptor_publisher *told;
 	struct disruptor_view view;
@@ -506,24 +507,10 @@ __disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
 	__disruptor_look_for_sleepers(told, role, hi);
 }
 
-/*
- * Before slots are written again.  L: what this thread stored in the cursor is
- * seen no later than what it writes next, so that an observer that reads the one
- * after the other knows what may be overwritten (userlib/src/observer.c).  On x86
- * stores are seen in order.
- */
-DISRUPTOR_INLINE void __disruptor_order_stores(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__atomic_signal_fence(__ATOMIC_RELEASE); /* L */
-#else
-	__atomic_thread_fence(__ATOMIC_RELEASE); /* L */
-#endif
-}
-
 /* ---- produce ------------------------------------------------------------ */
 
-/* Not for callers: claims that found the ring full. */
+/* Not for callers: claims that reach the limit, or that found the ring full. */
+int __disruptor_more(struct disruptor_producer *producer, uint64_t n);
 int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 			   uint64_t deadline_ns, uint64_t *lo);
 
@@ -542,27 +529,13 @@ DISRUPTOR_INLINE int
 disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 		    uint64_t *lo)
 {
-	if (__builtin_expect(n - 1 >= producer->view.slots, 0))
-		return -EINVAL;
 	__DISRUPTOR_POINT(CLAIM);
-	if (__builtin_expect(producer->next + n > producer->limit, 0)) {
-		/*
-		 * C: the acquire in here (B) matches the release of consumers
-		 * (D): they have read the slots that this claim overwrites.
-		 * None has read what is not published, whatever it says.
-		 */
-		uint64_t gate = __disruptor_lowest(&producer->view,
-						   DISRUPTOR_SEAT_PRODUCERS,
-						   false, 0);
-		uint64_t published = __atomic_load_n(producer->cursor,
-						     __ATOMIC_RELAXED);
+	/* Never above the limit; 0 is more than any number of them, too. */
+	if (__builtin_expect(n - 1 >= producer->limit - producer->next, 0)) {
+		int err = __disruptor_more(producer, n);
 
-		if (__builtin_expect(gate > published, 0))
-			gate = published;
-		producer->limit = gate + producer->view.slots;
-		__disruptor_order_stores(); /* L */
-		if (producer->next + n > producer->limit)
-			return -EAGAIN;
+		if (__builtin_expect(err, 0))
+			return err;
 	}
 	*lo = producer->next;
 	producer->next += n;

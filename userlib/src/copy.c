@@ -9,11 +9,10 @@
 static int claim_some(struct disruptor_producer *producer, uint64_t n,
 		      uint64_t *lo, uint64_t *hi)
 {
-	uint64_t room;
+	uint64_t more;
 	int err;
 
-	if (n > producer->view.slots)
-		n = producer->view.slots;
+	n = min(n, producer->view.slots);
 	if (!disruptor_try_claim(producer, n, lo)) {
 		*hi = *lo + n;
 		return 0;
@@ -21,11 +20,10 @@ static int claim_some(struct disruptor_producer *producer, uint64_t n,
 	err = disruptor_claim(producer, 1, lo);
 	if (err)
 		return err;
-	room = producer->limit - *lo;
-	if (n > room)
-		n = room;
-	*hi = *lo + n;
-	producer->next = *hi;
+	n = min(n - 1, producer->room - producer->next);
+	if (n)
+		disruptor_try_claim(producer, n, &more);
+	*hi = producer->next;
 	return 0;
 }
 

@@ -65,6 +65,10 @@ struct disruptor_ring {
 
 int name_copy(char *to, size_t size, const char *name);
 
+/* ---- claim.c ------------------------------------------------------------ */
+
+uint64_t producer_burst(const struct disruptor_view *view);
+
 /* ---- wait.c ------------------------------------------------------------- */
 
 /**
@@ -151,6 +155,7 @@ void maps_close(struct maps *maps);
  * @local: the private ring, with a reference; else NULL
  * @maps: of the role fd
  * @waiting: how it waits
+ * @burst: of a single producer: how many slots it is given at once
  * @told: what its publisher is told
  * @fenced: publishes in a row that have fenced for nothing
  * @waiter: in a private ring: its sleep
@@ -162,6 +167,7 @@ struct disruptor_role {
 	struct private_ring *local;
 	struct maps maps;
 	struct waiting waiting;
+	uint64_t burst;
 	const struct disruptor_publisher *told;
 	uint32_t fenced;
 	struct disruptor_waiter waiter;

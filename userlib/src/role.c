@@ -257,7 +257,9 @@ static int producer_new(struct disruptor_producer **producer,
 	new->handle.told = role_told(&new->role, &place);
 	new->handle.next = load_acquire(place.counter);
 	new->handle.limit = new->handle.next;
+	new->handle.room = new->handle.next;
 	new->handle.role = &new->role;
+	new->role.burst = producer_burst(&place.view);
 	*producer = &new->handle;
 	return 0;
 }

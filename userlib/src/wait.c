@@ -298,7 +298,7 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 		err = disruptor_try_claim(producer, n, lo);
 	} while (err == -EAGAIN);
 	if (!err)
-		wait_end(&wait, producer->limit - *lo);
+		wait_end(&wait, producer->room - *lo);
 	return err;
 }
 

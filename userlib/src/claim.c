@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Claims that reach the producer's limit.  It is given out in bursts of slots, up to
+ * the room that there is known to be, for two things are best done once for several
+ * events: reading the counters of others, and getting back what they have read.
+ */
+#include "internal.h"
+
+/* More than most processors fetch at once, and less than their nearest cache holds. */
+#define BURST_BYTES	512
+#define LINE		64
+
+/* A slot may hold anything. */
+typedef uint32_t __attribute__((may_alias)) word;
+
+/*
+ * Before slots are written again.  L: what this thread stored in the cursor is
+ * seen no later than what it writes next, so that an observer that reads the one
+ * after the other knows what may be overwritten (observer.c).  On x86 stores are
+ * seen in order.
+ */
+static void order_stores(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__atomic_signal_fence(__ATOMIC_RELEASE); /* L */
+#else
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* L */
+#endif
+}
+
+/*
+ * The lines of the slots [lo, hi) were last read by consumers, so the first store
+ * to each waits until these have given it up.  Stores reach memory in their order:
+ * while events and the cursor are stored by turns, a processor waits for one line
+ * after the other.  For lines that are stored to one right after the other it waits
+ * for many at once.  So each is stored to beforehand, what it holds already, for an
+ * observer may be reading it.
+ *
+ * Nobody else writes there: who came last let go of it before C.
+ */
+static void take_lines(const struct disruptor_view *view, uint64_t lo,
+		       uint64_t hi)
+{
+	unsigned char *at = __disruptor_slot(view, lo);
+	const unsigned char *end = at + (hi - lo) * view->slot_size;
+
+	while (at < end) {
+		word *first = (word *)at;
+
+		__atomic_store_n(first, load_relaxed(first), __ATOMIC_RELAXED);
+		at += LINE - (uintptr_t)at % LINE;
+	}
+}
+
+/* How many slots are given out at once. */
+uint64_t producer_burst(const struct disruptor_view *view)
+{
+	return min(max(BURST_BYTES / view->slot_size, 1), view->slots);
+}
+
+/*
+ * What can be claimed, up to here.
+ *
+ * C: the acquire in here (B) matches the release of consumers (D): they have read
+ *    the slots that are claimed from now on.  None has read what is not published,
+ *    whatever it says.
+ */
+static uint64_t find_room(const struct disruptor_producer *producer)
+{
+	uint64_t gate = __disruptor_lowest(&producer->view,
+					   DISRUPTOR_SEAT_PRODUCERS, false, 0);
+	uint64_t published = load_relaxed(producer->cursor);
+
+	order_stores(); /* L */
+	return min(gate, published) + producer->view.slots;
+}
+
+/*
+ * Raise the limit so that @n can be claimed; 0, -EAGAIN (no room), -EINVAL (@n).
+ * The lines of more than a burst are stored to in a row by whoever claims so many.
+ */
+int __disruptor_more(struct disruptor_producer *producer, uint64_t n)
+{
+	uint64_t burst = producer->role->burst;
+	uint64_t next = producer->next;
+
+	if (n - 1 >= producer->view.slots)
+		return -EINVAL;
+	if (next + n > producer->room) {
+		producer->room = find_room(producer);
+		if (next + n > producer->room)
+			return -EAGAIN;
+	}
+	producer->limit = min(next + max(n, burst), producer->room);
+	if (n < burst)
+		take_lines(&producer->view, next, producer->limit);
+	return 0;
+}
