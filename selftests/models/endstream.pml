@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The end of the stream: disruptor_set_producers() of kmod/membership.c on one
- * side, disruptor_try_wait() and __disruptor_consumer_idle() of the library on
- * the other.
+ * side, __disruptor_consumer_look() of the library on the other.
  *
  * A producer publishes and leaves, a second one comes, publishes and leaves; a
  * consumer straight after them, and one after that.  The kernel says ENDED when

@@ -286,8 +286,7 @@ struct disruptor_producer {
 /* A consumer: made by disruptor_consumer_attach(), the members are private. */
 struct disruptor_consumer {
 	uint64_t next;			/* first sequence not released */
-	uint64_t available;		/* sequences below it are known to be published */
-	uint64_t aborted;		/* of these, none from here on was aborted */
+	uint64_t available;		/* sequences below it are there to be handled */
 	uint64_t *sequence;
 	const struct disruptor_publisher *told;
 	struct disruptor_view view;
@@ -386,16 +385,19 @@ __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
 DISRUPTOR_INLINE uint64_t
 __disruptor_first_gap(const struct disruptor_view *view, uint64_t from)
 {
+	const uint32_t *laps = view->availability;
+	uint32_t lap = DISRUPTOR_LAP(from, view->lap_shift);
+	uint64_t at = from & view->index_mask;
 	uint64_t end = from + view->slots;
-	uint32_t lap;
 
 	for (; from != end; from++) {
-		lap = __atomic_load_n(&view->availability[from &
-							  view->index_mask],
-				      __ATOMIC_ACQUIRE); /* K */
-		if ((lap & DISRUPTOR_LAP_MASK) !=
-		    DISRUPTOR_LAP(from, view->lap_shift))
+		if ((__atomic_load_n(&laps[at], __ATOMIC_ACQUIRE) /* K */ &
+		     DISRUPTOR_LAP_MASK) != lap)
 			break;
+		if (at++ == view->index_mask) {
+			at = 0;
+			lap = (lap + 1) & DISRUPTOR_LAP_MASK;
+		}
 	}
 	return from;
 }
@@ -471,6 +473,43 @@ __disruptor_slot(const struct disruptor_view *view, uint64_t seq)
 	return view->events + (seq & view->index_mask) * view->slot_size;
 }
 
+/* Eight bytes, wherever they lie; volatile: not to be made one of more. */
+struct __disruptor_word {
+	uint64_t word;
+} __attribute__((packed, may_alias));
+
+DISRUPTOR_INLINE void
+__disruptor_copy_words(void *to, const void *from, unsigned int nr)
+{
+	volatile struct __disruptor_word *at =
+		(volatile struct __disruptor_word *)to;
+	const volatile struct __disruptor_word *event =
+		(const volatile struct __disruptor_word *)from;
+
+#pragma GCC unroll 8
+	while (nr--)
+		at[nr].word = event[nr].word;
+}
+
+/*
+ * One event.  Of the sizes that most have, by words: so its caller has just stored
+ * it, and a wider load would wait for those stores to reach the cache.
+ */
+DISRUPTOR_INLINE void
+__disruptor_copy(void *to, const void *from, uint64_t size)
+{
+	if (size == 8)
+		memcpy(to, from, 8);
+	else if (size == 16)
+		__disruptor_copy_words(to, from, 2);
+	else if (size == 32)
+		__disruptor_copy_words(to, from, 4);
+	else if (size == 64)
+		__disruptor_copy_words(to, from, 8);
+	else
+		memcpy(to, from, size);
+}
+
 /* Not for callers: somebody may be asleep who waits for @hi, or a fence is due. */
 void __disruptor_wake(struct disruptor_role *role, uint64_t hi);
 
@@ -530,7 +569,7 @@ disruptor_try_claim(struct disruptor_producer *producer, uint64_t n,
 		    uint64_t *lo)
 {
 	__DISRUPTOR_POINT(CLAIM);
-	/* Never above the limit; 0 is more than any number of them, too. */
+	/* The next is never above the limit.  0 is for the other to refuse. */
 	if (__builtin_expect(n - 1 >= producer->limit - producer->next, 0)) {
 		int err = __disruptor_more(producer, n);
 
@@ -612,8 +651,8 @@ disruptor_publish_one(struct disruptor_producer *producer, const void *event)
 
 	if (__builtin_expect(err, 0))
 		return err;
-	memcpy(disruptor_producer_slot(producer, lo), event,
-	       producer->view.slot_size);
+	__disruptor_copy(disruptor_producer_slot(producer, lo), event,
+			 producer->view.slot_size);
 	disruptor_publish(producer, lo, lo + 1);
 	return 0;
 }
@@ -776,15 +815,20 @@ disruptor_multi_slot(const struct disruptor_multi *multi, uint64_t seq)
 DISRUPTOR_INLINE void
 disruptor_multi_publish(struct disruptor_multi *multi, uint64_t lo, uint64_t hi)
 {
-	const struct disruptor_view *view = &multi->view;
-	uint64_t seq;
+	uint64_t mask = multi->view.index_mask;
+	uint32_t lap = DISRUPTOR_LAP(lo, multi->view.lap_shift);
+	uint32_t *laps = multi->availability;
+	uint64_t at = lo & mask;
+	uint64_t left;
 
 	__DISRUPTOR_POINT(MULTI_PUBLISH);
-	for (seq = lo; seq != hi; seq++) {
-		__atomic_store_n(&multi->availability[seq & view->index_mask],
-				 DISRUPTOR_LAP(seq, view->lap_shift),
-				 __ATOMIC_RELEASE); /* K */
+	for (left = hi - lo; left; left--) {
+		__atomic_store_n(&laps[at], lap, __ATOMIC_RELEASE); /* K */
 		__DISRUPTOR_POINT(MULTI_LAP);
+		if (at++ == mask) {
+			at = 0;
+			lap = (lap + 1) & DISRUPTOR_LAP_MASK;
+		}
 	}
 	__DISRUPTOR_POINT(MULTI_LAPS);
 	multi->unpublished -= hi - lo;
@@ -803,7 +847,8 @@ disruptor_multi_publish_one(struct disruptor_multi *multi, const void *event)
 
 	if (__builtin_expect(err, 0))
 		return err;
-	memcpy(disruptor_multi_slot(multi, lo), event, multi->view.slot_size);
+	__disruptor_copy(disruptor_multi_slot(multi, lo), event,
+			 multi->view.slot_size);
 	disruptor_multi_publish(multi, lo, lo + 1);
 	return 0;
 }
@@ -822,34 +867,11 @@ int disruptor_multi_write(struct disruptor_multi *multi, const void *events,
 
 /* ---- consume ------------------------------------------------------------ */
 
-/* Not for callers: looks that found nothing. */
-int __disruptor_consumer_idle(struct disruptor_consumer *consumer);
-int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
-			      struct disruptor_range *range);
+/* Not for callers: all that was available is released, or nothing is. */
+int __disruptor_consumer_look(struct disruptor_consumer *consumer);
 int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 			      uint64_t deadline_ns,
 			      struct disruptor_range *range);
-
-/* Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason. */
-DISRUPTOR_INLINE int
-__disruptor_consumer_look(struct disruptor_consumer *consumer)
-{
-	uint64_t available;
-
-	__DISRUPTOR_POINT(LOOK);
-	available = __disruptor_lowest(&consumer->view, consumer->seat, true,
-				       consumer->next);
-	if (available <= consumer->next)
-		return -EAGAIN;
-	if (__builtin_expect(available - consumer->next > consumer->view.slots, 0))
-		return -EBADMSG;
-	consumer->available = available;
-	/* Stored before the laps of what was aborted: no later than K. */
-	consumer->aborted = __atomic_load_n(&consumer->view.control->aborted,
-					    __ATOMIC_RELAXED);
-	__DISRUPTOR_POINT(LOOKED);
-	return 0;
-}
 
 /**
  * disruptor_try_wait() - the events that are there
@@ -868,16 +890,12 @@ DISRUPTOR_INLINE int
 disruptor_try_wait(struct disruptor_consumer *consumer,
 		   struct disruptor_range *range)
 {
-	if (consumer->next == consumer->available) {
+	if (__builtin_expect(consumer->next == consumer->available, 0)) {
 		int err = __disruptor_consumer_look(consumer);
 
-		if (__builtin_expect(err == -EAGAIN, 0))
-			err = __disruptor_consumer_idle(consumer);
 		if (__builtin_expect(err, 0))
 			return err;
 	}
-	if (__builtin_expect(consumer->next < consumer->aborted, 0))
-		return __disruptor_consumer_skip(consumer, range);
 	range->lo = consumer->next;
 	range->hi = consumer->available;
 	return 0;

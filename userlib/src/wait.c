@@ -362,21 +362,38 @@ static bool end_of_stream(const struct disruptor_consumer *consumer)
 	return load_acquire(cursor) <= consumer->next;
 }
 
-/*
- * Nothing was found.  The end is seen before the last look, not after: what
- * was published before it is found by that look.
- */
-int __disruptor_consumer_idle(struct disruptor_consumer *consumer)
+/* Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason. */
+static int look(struct disruptor_consumer *consumer)
 {
-	int err;
+	const struct disruptor_view *view = &consumer->view;
+	uint64_t next = consumer->next;
+	uint64_t available;
 
-	if (!(load_acquire(&consumer->view.control->state) &
-	      DISRUPTOR_STATE_ENDED))
+	__DISRUPTOR_POINT(LOOK);
+	available = __disruptor_lowest(view, consumer->seat, true, next);
+	if (available <= next)
 		return -EAGAIN;
-	err = __disruptor_consumer_look(consumer);
-	if (err == -EAGAIN && end_of_stream(consumer))
-		return -ENODATA;
-	return err;
+	if (available - next > view->slots)
+		return -EBADMSG;
+	consumer->available = available;
+	__DISRUPTOR_POINT(LOOKED);
+	return 0;
+}
+
+/*
+ * Likewise; -ENODATA: the stream has ended.  The end is seen before the last look,
+ * not after: what was published before it is found by that look.
+ */
+static int look_for_end(struct disruptor_consumer *consumer)
+{
+	int err = look(consumer);
+
+	if (err != -EAGAIN ||
+	    !(load_acquire(&consumer->view.control->state) &
+	      DISRUPTOR_STATE_ENDED))
+		return err;
+	err = look(consumer);
+	return err == -EAGAIN && end_of_stream(consumer) ? -ENODATA : err;
 }
 
 static bool is_aborted(const struct disruptor_consumer *consumer, uint64_t seq)
@@ -389,9 +406,11 @@ static bool is_aborted(const struct disruptor_consumer *consumer, uint64_t seq)
 	       DISRUPTOR_LAP_ABORTED;
 }
 
-/* A range of what was not aborted; false: all that is available was. */
-static bool find_range(const struct disruptor_consumer *consumer,
-		       struct disruptor_range *range)
+/*
+ * Be done with what was aborted, if it comes first, and leave available what comes
+ * before the next of it; false: nothing.
+ */
+static bool leave_out_aborted(struct disruptor_consumer *consumer)
 {
 	uint64_t lo = consumer->next;
 	uint64_t end = consumer->available;
@@ -401,30 +420,26 @@ static bool find_range(const struct disruptor_consumer *consumer,
 		lo++;
 	for (hi = lo; hi != end && !is_aborted(consumer, hi); hi++)
 		;
-	range->lo = lo;
-	range->hi = hi;
+	consumer->available = hi;
+	if (lo != consumer->next)
+		disruptor_release(consumer, lo);
 	return lo != hi;
 }
 
-/* Some of what is available was aborted. */
-int __disruptor_consumer_skip(struct disruptor_consumer *consumer,
-			      struct disruptor_range *range)
+int __disruptor_consumer_look(struct disruptor_consumer *consumer)
 {
+	const struct disruptor_control *control = consumer->view.control;
 	unsigned int looks = MOST_LOOKS;
 	int err;
 
-	__DISRUPTOR_POINT(SKIP);
-	while (!find_range(consumer, range)) {
-		disruptor_release(consumer, consumer->available);
-		if (!--looks)
-			return -EAGAIN;
-		err = __disruptor_consumer_look(consumer);
-		if (err == -EAGAIN)
-			err = __disruptor_consumer_idle(consumer);
-		if (err)
+	do {
+		err = look_for_end(consumer);
+		/* Stored before the laps of what was aborted: no later than K. */
+		if (err || consumer->next >= load_relaxed(&control->aborted))
 			return err;
-	}
-	return 0;
+		__DISRUPTOR_POINT(SKIP);
+	} while (!leave_out_aborted(consumer) && --looks);
+	return looks ? 0 : -EAGAIN;
 }
 
 /*
