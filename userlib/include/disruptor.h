@@ -915,18 +915,20 @@ disruptor_wait_until(struct disruptor_consumer *consumer, uint64_t deadline_ns,
 		     struct disruptor_range *range)
 {
 	/* Halted: also when events never run out. */
-	int err = __builtin_expect(__atomic_load_n(&consumer->halted,
-						   __ATOMIC_RELAXED), 0) ?
-		  -EAGAIN : disruptor_try_wait(consumer, range);
-
-	if (__builtin_expect(err == -EAGAIN, 0)) {
+	if (__builtin_expect(consumer->next == consumer->available ||
+			     __atomic_load_n(&consumer->halted,
+					     __ATOMIC_RELAXED), 0)) {
 		struct disruptor_range found = { 0, 0 };	/* as above */
+		int err = __disruptor_consumer_wait(consumer, deadline_ns,
+						    &found);
 
-		err = __disruptor_consumer_wait(consumer, deadline_ns, &found);
 		if (!err)
 			*range = found;
+		return err;
 	}
-	return err;
+	range->lo = consumer->next;
+	range->hi = consumer->available;
+	return 0;
 }
 
 /* Wait for events as long as it takes. */

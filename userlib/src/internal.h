@@ -74,13 +74,11 @@ uint64_t producer_burst(const struct disruptor_view *view);
 /**
  * struct waiting - how a handle waits
  * @strategy: as chosen, defaults filled in
- * @pauses: between two looks while spinning, adapted to the stream
- * @found: what the pauses were last found worth lengthening for
+ * @pauses: before the first look of a wait, adapted to the stream
  */
 struct waiting {
 	struct disruptor_wait_strategy strategy;
 	uint32_t pauses;
-	uint64_t found;
 };
 
 int waiting_init(struct waiting *waiting,
