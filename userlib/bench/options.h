@@ -16,7 +16,7 @@
  * @rows: parts of the names of the contenders to run, commas between; NULL: all
  * @plots: directory for plots; NULL: none
  * @tables: file for the tables as Markdown; NULL: none
- * @whole: also streams of given lengths
+ * @whole: the matrix with all ways to wait, and with short streams
  * @list: say what there is, and end
  */
 struct options {

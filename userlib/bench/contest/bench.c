@@ -19,7 +19,7 @@ static const char usage[] =
 "  --rounds N        of every case\n"
 "  --only TEXT,...   only cases with one of these in their names (--list)\n"
 "  --rows TEXT,...   only contenders with one of these in their names\n"
-"  --whole           also streams of given lengths, from cold\n"
+"  --whole           the matrix with all ways to wait, and with short streams\n"
 "  --realtime        at a real-time priority, so that other programs do not disturb\n"
 "  --json FILE       the figures for programs\n"
 "  --tables FILE     the tables in Markdown\n"
