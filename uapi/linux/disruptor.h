@@ -64,8 +64,8 @@ struct disruptor_consumer_config {
 };
 
 /* disruptor_create_args.flags */
-#define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* no end of stream when the last producer goes */
-#define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* keeps past events for observers: twice the memory */
+#define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* the stream outlives its producers */
+#define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* past events stay; twice the memory */
 
 /**
  * struct disruptor_create_args - argument of DISRUPTOR_IOC_CREATE
@@ -164,7 +164,7 @@ struct disruptor_detach_args {
 };
 
 /* disruptor_evict_args.flags */
-#define DISRUPTOR_EVICT_UNGATE		(1U << 0)	/* consumer: and nobody waits for it till it is back */
+#define DISRUPTOR_EVICT_UNGATE		(1U << 0)	/* consumer: nobody waits till it is back */
 
 /**
  * struct disruptor_evict_args - argument of DISRUPTOR_IOC_EVICT

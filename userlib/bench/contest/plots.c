@@ -431,7 +431,7 @@ static void draw_matrix(FILE *gnuplot, const struct group *groups, unsigned int 
 	fputs("unset multiplot\n", gnuplot);
 }
 
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------- */
 
 int plots_draw(const struct group *groups, unsigned int nr, const char *directory)
 {
