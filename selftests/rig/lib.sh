@@ -40,3 +40,11 @@ locked()
 	mkdir -p "$cache"
 	flock "$cache/$name.lock" "$@"
 }
+
+# What compilers and checkers have to say in the log $1 of a build.  Compilers of
+# another patch level are what stable releases bring.
+warnings()
+{
+	grep -iE 'warning:|error:|objtool:' "$1" |
+		grep -vE '^warning: the compiler differs|^readelf: Warning' || :
+}
