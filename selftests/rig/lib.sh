@@ -21,6 +21,12 @@ say()
 	echo "${0##*/}: $*" >&2
 }
 
+# Of the kernel in the directory $1: see fetch-kernel.
+slowness()
+{
+	cat "$1/slowness" 2>/dev/null || echo 1
+}
+
 # The command line as a file for sh: any byte of an argument survives.
 shell_quote()
 {
