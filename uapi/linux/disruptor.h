@@ -19,6 +19,7 @@
  *   EINVAL   @size is below the first published size of the struct, a reserved
  *            field is not 0, or a flag is unknown
  *   E2BIG    @size is above what this kernel knows and the tail is not 0
+ *   ENOMEM   kernel memory is short
  *   ESTALE   a role fd whose role was detached or evicted
  *
  * A call that fails changes nothing.
