@@ -16,9 +16,7 @@
  * @rows: parts of the names of the contenders to run, commas between; NULL: all
  * @plots: directory for plots; NULL: none
  * @tables: file for the tables as Markdown; NULL: none
- * @whole: the matrix with all ways to wait, and with short streams
- * @journal: file that keeps every run, and is continued; NULL: none
- * @seconds: measure no longer, 0: not at all; with a journal, what is left is for the next time
+ * @whole: also streams of given lengths
  * @list: say what there is, and end
  */
 struct options {
@@ -33,8 +31,6 @@ struct options {
 	const char *plots;
 	const char *tables;
 	bool whole;
-	const char *journal;
-	unsigned int seconds;
 	bool list;
 };
 
