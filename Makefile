@@ -24,6 +24,7 @@ help:
 	@echo '                      [SUITES="library device ..."]'
 	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
 	@echo '                      [KERNELS="6.1 6.12 newest"]'
+	@echo 'make check-static     what every checker of sources has to say: nothing'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
@@ -59,6 +60,9 @@ check:
 
 check-kernels:
 	@KERNELS='$(KERNELS)' $(rig)/check kernels
+
+check-static:
+	@$(rig)/check static
 
 # Kill at every point of the protocol, and a thousand times at random.
 check-crash:
@@ -123,6 +127,6 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build selftests/bench/build
 
-.PHONY: all help library modules check check-kernels check-crash check-fuzz check-fresh demo \
+.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz check-fresh demo \
 	bench bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean

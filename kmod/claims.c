@@ -186,6 +186,7 @@ static void abort_slot(struct disruptor_core *core, u64 sequence)
 	core->aborted++;
 	/* Known before the slot is: a consumer looks here, then for the flag. */
 	smp_store_release(&core->control->aborted, max(aborted, sequence + 1));
+	/* Matches the look of a consumer at what is published. */
 	smp_store_release(slot_lap(core, sequence),
 			  DISRUPTOR_LAP(sequence, core->lap_shift) |
 			  DISRUPTOR_LAP_ABORTED);

@@ -100,13 +100,14 @@ static void set_present(struct disruptor_core *core, u64 present)
 	unsigned int seat;
 
 	core->present = present;
-	/*
-	 * A mask is released, too: who finds a consumer gone may write where that
-	 * one was reading, without having seen the epoch.
-	 */
-	for (seat = 0; seat <= core->nr_consumers; seat++)
+	for (seat = 0; seat <= core->nr_consumers; seat++) {
+		/*
+		 * A mask is released, too: who finds a consumer gone may write
+		 * where that one was reading, without having seen the epoch.
+		 */
 		smp_store_release(&control->seat[seat].waits_on,
 				  waits_on(core, seat));
+	}
 	/* Matches A in __disruptor_lowest(). */
 	smp_store_release(&control->epoch, control->epoch + 1);
 }

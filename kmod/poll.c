@@ -12,12 +12,13 @@ static __poll_t consumer_events(const struct disruptor_handle *handle,
 				bool ended, u64 barrier)
 {
 	const struct disruptor_ring *ring = handle->ring;
+	const u64 *cursor = disruptor_counter(&ring->core,
+					      DISRUPTOR_SEAT_PRODUCERS);
 	u64 own = READ_ONCE(*disruptor_counter(&ring->core, handle->publishes));
 
 	if (barrier > own)
 		return EPOLLIN | EPOLLRDNORM;
-	if (ended && own >= READ_ONCE(*disruptor_counter(&ring->core,
-						DISRUPTOR_SEAT_PRODUCERS)))
+	if (ended && own >= READ_ONCE(*cursor))
 		return EPOLLHUP;
 	return 0;
 }

@@ -51,7 +51,6 @@ static int producer_arrives(struct disruptor_handle *handle)
 static void producer_leaves(struct disruptor_handle *handle, bool end)
 {
 	struct disruptor_ring *ring = handle->ring;
-	bool outlives = ring->flags & DISRUPTOR_RING_OUTLIVES;
 
 	if (disruptor_is_one_of_producers(handle)) {
 		disruptor_producer_dies(&ring->core, handle->seat -
@@ -60,7 +59,13 @@ static void producer_leaves(struct disruptor_handle *handle, bool end)
 	}
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
-				!ring->producers && (end || !outlives));
+				!ring->producers && end);
+}
+
+/* Of the stream, when the last producer goes without a word. */
+static bool ends_by_itself(const struct disruptor_ring *ring)
+{
+	return !(ring->flags & DISRUPTOR_RING_OUTLIVES);
 }
 
 /* Under ring->lock.  Tell those who wait for it, or watch. */
@@ -141,18 +146,20 @@ static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 	return 0;
 }
 
-/*
- * Under ring->lock.  The maps go first: when the seat is free, nobody else can
- * write its page.
- */
+/* Under ring->lock.  The maps go first: then nobody else can write its page. */
+static void vacate(struct disruptor_handle *handle)
+{
+	disruptor_map_revoke(handle);
+	handle->ring->seats[handle->seat].holder = NULL;
+}
+
+/* Under ring->lock.  @end: what the last producer leaves has ended. */
 static void free_seat(struct disruptor_handle *handle, bool end)
 {
 	struct disruptor_ring *ring = handle->ring;
 	unsigned int seat = handle->seat;
 
-	disruptor_map_revoke(handle);
-	ring->seats[seat].holder = NULL;
-
+	vacate(handle);
 	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
 		producer_leaves(handle, end);
 	else if (disruptor_is_optional(&ring->core, seat))
@@ -163,12 +170,72 @@ static void free_seat(struct disruptor_handle *handle, bool end)
 	wake_up_all(&handle->poll_queue);
 }
 
+/**
+ * struct vacancy - a seat before it was taken
+ * @ended: so had the stream
+ * @present: the others waited for it
+ * @gone: for a time that was running out
+ * @changes: ring->changes just after
+ */
+struct vacancy {
+	bool ended;
+	bool present;
+	bool gone;
+	u64 changes;
+};
+
+/* Under ring->lock. */
+static void note_vacancy(struct vacancy *vacancy,
+			 const struct disruptor_handle *handle)
+{
+	const struct disruptor_ring *ring = handle->ring;
+
+	*vacancy = (struct vacancy){
+		.ended = disruptor_stream_ended(&ring->core),
+		.changes = ring->changes + 1,
+	};
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		return;
+	vacancy->present = disruptor_is_present(&ring->core, handle->seat);
+	vacancy->gone = ring->seats[handle->seat].gone;
+}
+
+/*
+ * Whoever attached cannot be told so: as if it had not been.  A stream that others
+ * came to and left meanwhile ends by the same rules as without it.
+ */
+static void retract(struct disruptor_handle *handle,
+		    const struct vacancy *vacancy)
+{
+	struct disruptor_ring *ring = handle->ring;
+	unsigned int seat = handle->seat;
+	bool alone;
+
+	mutex_lock(&ring->lock);
+	if (ring->seats[seat].holder == handle) {
+		alone = ring->changes == vacancy->changes;
+		vacate(handle);
+		ring->seats[seat].attaches--;
+		if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+			producer_leaves(handle, alone ? vacancy->ended :
+							ends_by_itself(ring));
+		else if (!vacancy->present)
+			ungate(ring, seat);
+		else if (vacancy->gone)
+			disruptor_expiry_begin(ring, seat);
+		membership_changed(ring);
+		trace_disruptor_detach(ring, seat, DISRUPTOR_LEFT_LOST);
+	}
+	mutex_unlock(&ring->lock);
+}
+
 long disruptor_role_attach(struct disruptor_handle *ring_handle,
 			   struct disruptor_attach_args __user *uargs)
 {
 	struct disruptor_ring *ring = ring_handle->ring;
 	struct disruptor_attach_args args;
 	struct disruptor_handle *handle;
+	struct vacancy vacancy;
 	struct file *file;
 	u32 access;
 	int seat;
@@ -210,6 +277,7 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 	}
 
 	mutex_lock(&ring->lock);
+	note_vacancy(&vacancy, handle);
 	err = take_seat(handle, &args.sequence);
 	mutex_unlock(&ring->lock);
 	if (err)
@@ -217,13 +285,15 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 
 	args.index = disruptor_handle_index(handle);
 	err = disruptor_args_put(uargs, &args, sizeof(args));
-	if (err)
+	if (err) {
+		retract(handle, &vacancy);
 		goto no_seat;
+	}
 	fd_install(fd, file);
 	return fd;
 
 no_seat:
-	fput(file);	/* and with it the handle, and the seat if it was taken */
+	fput(file);	/* and with it the handle */
 no_handle:
 	put_unused_fd(fd);
 	return err;
@@ -248,7 +318,8 @@ long disruptor_role_detach(struct disruptor_handle *handle,
 	if (handle->revoked) {
 		err = -ESTALE;
 	} else {
-		free_seat(handle, args.flags & DISRUPTOR_DETACH_END);
+		free_seat(handle, args.flags & DISRUPTOR_DETACH_END ||
+				  ends_by_itself(ring));
 		ring->seats[handle->seat].detaches++;
 		trace_disruptor_detach(ring, handle->seat,
 				       DISRUPTOR_LEFT_DETACHED);
@@ -264,7 +335,7 @@ void disruptor_role_lost(struct disruptor_handle *handle)
 
 	mutex_lock(&ring->lock);
 	if (ring->seats[handle->seat].holder == handle) {
-		free_seat(handle, false);
+		free_seat(handle, ends_by_itself(ring));
 		ring->seats[handle->seat].losses++;
 		trace_disruptor_detach(ring, handle->seat,
 				       DISRUPTOR_LEFT_LOST);
@@ -281,7 +352,7 @@ static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
 	if (!holder && !(ungates && disruptor_is_present(&ring->core, seat)))
 		return -ESRCH;
 	if (holder) {
-		free_seat(holder, false);
+		free_seat(holder, ends_by_itself(ring));
 		ring->seats[seat].evictions++;
 	}
 	if (ungates && disruptor_is_present(&ring->core, seat))

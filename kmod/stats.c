@@ -82,12 +82,13 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 		stats->flags |= DISRUPTOR_SEAT_GATING;
 }
 
-static void fill_stats(struct disruptor_stats *stats,
-		       struct disruptor_seat_stats *seats,
-		       struct disruptor_handle *handle)
+/* Returns ring->changes as of these. */
+static u64 fill_stats(struct disruptor_stats *stats,
+		      struct disruptor_seat_stats *seats,
+		      struct disruptor_ring *ring)
 {
-	struct disruptor_ring *ring = handle->ring;
 	unsigned int seat;
+	u64 changes;
 
 	mutex_lock(&ring->lock);
 	stats->state = ring->core.control->state;
@@ -95,9 +96,20 @@ static void fill_stats(struct disruptor_stats *stats,
 	stats->aborted = ring->core.aborted;
 	for (seat = 0; seat < disruptor_seats(&ring->core); seat++)
 		fill_seat(&seats[seat], ring, seat);
-	handle->seen_changes = ring->changes;
+	changes = ring->changes;
 	mutex_unlock(&ring->lock);
 	stats->memory_bytes = (u64)ring->memory.pages << PAGE_SHIFT;
+	return changes;
+}
+
+/* The caller has the answer; others may have a later one. */
+static void has_seen(struct disruptor_handle *handle, u64 changes)
+{
+	struct disruptor_ring *ring = handle->ring;
+
+	mutex_lock(&ring->lock);
+	handle->seen_changes = max(handle->seen_changes, changes);
+	mutex_unlock(&ring->lock);
 }
 
 long disruptor_stats(struct disruptor_handle *handle,
@@ -108,6 +120,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 	struct disruptor_seat_stats *seats;
 	struct disruptor_stats stats;
 	unsigned int room;
+	u64 changes;
 	int err;
 
 	err = disruptor_args_get(&stats, sizeof(stats), uargs);
@@ -123,11 +136,14 @@ long disruptor_stats(struct disruptor_handle *handle,
 	if (!seats)
 		return -ENOMEM;
 	stats.nr_seats = nr;
-	fill_stats(&stats, seats, handle);
+	changes = fill_stats(&stats, seats, ring);
 	err = disruptor_array_put(stats.seats, stats.seat_size, seats,
 				  sizeof(*seats), room ? nr : 0);
 	kfree(seats);
-	return err ?: disruptor_args_put(uargs, &stats, sizeof(stats));
+	err = err ?: disruptor_args_put(uargs, &stats, sizeof(stats));
+	if (!err)
+		has_seen(handle, changes);
+	return err;
 }
 
 static const char *role_name(u32 role)

@@ -133,6 +133,7 @@ FIXTURE_SETUP(rows)
 
 		for (i = 0; i < 2; i++)
 			self->runs[i][round] = (struct measured){
+				.ran = true,
 				.values = { (far ? 70 : 10) * (i ? far ? 5 : 3 : 1) },
 				.distance_ns = far ? 400 : 100,
 				.where = far ? WHERE_FAR : WHERE_NEAR,
@@ -187,11 +188,22 @@ TEST_F(rows, a_run_during_which_they_were_moved_counts_for_nothing)
 	EXPECT_EQ(1, moved_runs(&self->group));
 }
 
+TEST_F(rows, a_run_that_was_not_made_counts_for_nothing)
+{
+	self->runs[0][0].ran = false;
+	self->runs[1][1] = (struct measured){};
+	EXPECT_EQ(ROUNDS / 2 - 2, ratio_of(&self->group, &self->rows[1],
+					   &self->rows[0], WHERE_NEAR).nr);
+	EXPECT_EQ(0, moved_runs(&self->group));
+}
+
 TEST_F(rows, the_fastest_rival_is_what_others_are_measured_by)
 {
 	EXPECT_EQ(&self->rows[0], rival_of(&self->group, WHERE_NEAR));
 	self->rows[0].rival = false;
 	EXPECT_EQ(&self->rows[1], rival_of(&self->group, WHERE_NEAR));
+	self->rows[1].rival = false;
+	EXPECT_EQ(&self->rows[0], rival_of(&self->group, WHERE_NEAR));
 }
 
 TEST_F(rows, fewer_than_five_rounds_are_not_compared)

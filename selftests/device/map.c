@@ -350,7 +350,7 @@ TEST_F(map, shows_the_events_twice_back_to_back)
 		ASSERT_EQ(at % 13 + 1, r[at]);
 	}
 	/* A word across the seam is the end and the beginning. */
-	memcpy(w + n - 4, "abcdefgh", 8);
+	memcpy(w + n - 4, "abcdefgh", sizeof("abcdefgh") - 1);
 	EXPECT_EQ(0, memcmp(r, "efgh", 4));
 	EXPECT_EQ(0, memcmp(r + 2 * n - 4, "abcd", 4));
 	munmap(w, self->bytes[3]);

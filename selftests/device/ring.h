@@ -58,6 +58,20 @@ static inline size_t page_bytes(void)
 
 /* ---- time ----------------------------------------------------------------- */
 
+/*
+ * How many times as long as on a kernel that only runs things may take, as the rig
+ * says of one that looks for bugs as well.
+ */
+static inline unsigned int patience(void)
+{
+	const char *times = getenv("DISRUPTOR_PATIENCE");
+
+	return times && atoi(times) > 0 ? atoi(times) : 1;
+}
+
+/* The harness's, too, which is included after this. */
+#define alarm(seconds)	alarm((seconds) * patience())
+
 static inline __u64 now_ns(void)
 {
 	struct timespec ts;
@@ -73,9 +87,9 @@ static inline void sleep_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
-/* Whether @cond becomes true within @ms milliseconds. */
+/* Whether @cond becomes true within @ms milliseconds, with patience. */
 #define BECOMES_TRUE(cond, ms) ({					\
-	__u64 __end = now_ns() + (ms) * 1000000ULL;			\
+	__u64 __end = now_ns() + (ms) * patience() * 1000000ULL;	\
 	bool __true;							\
 	while (!(__true = (cond)) && now_ns() < __end)			\
 		sleep_ms(1);						\

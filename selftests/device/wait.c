@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(wait)
 	close(self->ring);
 }
 
-/* ---- refusals ----------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 TEST_F(wait, refuses_structs_of_a_wrong_size_and_unknown_flags)
 {
@@ -146,7 +146,7 @@ TEST_F(wait, of_more_than_16_threads_on_one_fd_is_EBUSY)
 	EXPECT_TRUE(sleeper_returns(&other));
 }
 
-/* ---- targets -------------------------------------------------------------------- */
+/* ---- targets ------------------------------------------------------------- */
 
 TEST_F(wait, for_what_is_there_returns_at_once_and_does_not_sleep)
 {
@@ -268,7 +268,7 @@ TEST_F(wait, is_not_ended_by_a_wake_for_nothing)
 	EXPECT_TRUE(sleeper_returns(&s));
 }
 
-/* ---- deadlines ------------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------- */
 
 TEST_F(wait, with_a_deadline_in_the_past_only_looks)
 {
@@ -336,7 +336,7 @@ TEST_F(wait, without_a_deadline_has_none)
 	}
 }
 
-/* ---- signals ------------------------------------------------------------------------ */
+/* ---- signals ------------------------------------------------------------- */
 
 static volatile sig_atomic_t signals;
 
@@ -430,7 +430,7 @@ TEST_F(wait, outlasts_stop_and_continue)
 	EXPECT_EQ(0, s.result);
 }
 
-/* ---- the role goes ---------------------------------------------------------------------- */
+/* ---- the role goes ------------------------------------------------------- */
 
 TEST_F(wait, ends_with_ESTALE_when_the_role_is_detached)
 {
@@ -517,7 +517,7 @@ TEST_F(wait, of_several_is_halted_one_by_one)
 	}
 }
 
-/* ---- the stream ends ----------------------------------------------------------------------- */
+/* ---- the stream ends ----------------------------------------------------- */
 
 TEST_F(wait, ends_with_ENODATA_at_the_end_of_the_stream)
 {
@@ -581,7 +581,7 @@ TEST_F(wait, goes_on_over_the_producer_if_the_ring_outlives_it)
 	EXPECT_EQ(2, s.reached);
 }
 
-/* ---- deaths, and other changes among the others --------------------------------------------- */
+/* ---- deaths, and other changes among the others -------------------------- */
 
 /**
  * struct other - a process that takes a role and does a little
@@ -845,7 +845,7 @@ TEST(a_stage_that_joins_before_a_sleeper_is_waited_for)
 	EXPECT_EQ(2, s.reached);
 }
 
-/* ---- waiters that are killed, fork and exec --------------------------------------------------- */
+/* ---- waiters that are killed, fork and exec ------------------------------ */
 
 static int many_sleep(void *context)
 {
@@ -946,7 +946,7 @@ TEST_F(wait, goes_on_over_fork_and_a_child_may_wait_too)
 	EXPECT_EQ(0, child_wait(pid));
 }
 
-/* ---- what publishers are told ---------------------------------------------------------------------- */
+/* ---- what publishers are told -------------------------------------------- */
 
 TEST_F(wait, is_told_to_the_publisher_while_it_lasts_and_no_longer)
 {

@@ -20,8 +20,8 @@
 #define NOBODY		DISRUPTOR_NOBODY_SLEEPS
 #define FOREVER		(~0ULL)
 #define LONG_MS		5000	/* what is to happen has happened by then */
-#define SLEEP_MS	20000	/* so that a deadline is not taken for a wake */
-#define LATE_MS		250	/* a deadline is kept within that, if emulated */
+#define SLEEP_MS	(20000 * patience())	/* a deadline is not taken for a wake */
+#define LATE_MS		(250 * patience())	/* if emulated, a deadline is kept within */
 #define QUIET_MS	60	/* so long we watch that nothing happens */
 
 static inline __u64 in_ms(unsigned int ms)

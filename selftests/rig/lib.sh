@@ -21,6 +21,12 @@ say()
 	echo "${0##*/}: $*" >&2
 }
 
+# Of the kernel in the directory $1: see fetch-kernel.
+slowness()
+{
+	cat "$1/slowness" 2>/dev/null || echo 1
+}
+
 # The command line as a file for sh: any byte of an argument survives.
 shell_quote()
 {
@@ -39,4 +45,12 @@ locked()
 	shift
 	mkdir -p "$cache"
 	flock "$cache/$name.lock" "$@"
+}
+
+# What compilers and checkers have to say in the log $1 of a build.  Compilers of
+# another patch level are what stable releases bring.
+warnings()
+{
+	grep -iE 'warning:|error:|objtool:' "$1" |
+		grep -vE '^warning: the compiler differs|^readelf: Warning' || :
 }

@@ -19,6 +19,7 @@
  *   EINVAL   @size is below the first published size of the struct, a reserved
  *            field is not 0, or a flag is unknown
  *   E2BIG    @size is above what this kernel knows and the tail is not 0
+ *   ENOMEM   kernel memory is short
  *   ESTALE   a role fd whose role was detached or evicted
  *
  * A call that fails changes nothing.
@@ -64,8 +65,8 @@ struct disruptor_consumer_config {
 };
 
 /* disruptor_create_args.flags */
-#define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* no end of stream when the last producer goes */
-#define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* keeps past events for observers: twice the memory */
+#define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* the stream outlives its producers */
+#define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* past events stay; twice the memory */
 
 /**
  * struct disruptor_create_args - argument of DISRUPTOR_IOC_CREATE
@@ -164,7 +165,7 @@ struct disruptor_detach_args {
 };
 
 /* disruptor_evict_args.flags */
-#define DISRUPTOR_EVICT_UNGATE		(1U << 0)	/* consumer: and nobody waits for it till it is back */
+#define DISRUPTOR_EVICT_UNGATE		(1U << 0)	/* consumer: nobody waits till it is back */
 
 /**
  * struct disruptor_evict_args - argument of DISRUPTOR_IOC_EVICT

@@ -9,7 +9,7 @@
 
 static bool counts(const struct measured *run, enum where where)
 {
-	return run->where == where && isfinite(run->values[0]);
+	return run->ran && run->where == where && isfinite(run->values[0]);
 }
 
 struct figures ratio_of(const struct group *group, const struct row *row,
@@ -74,9 +74,19 @@ const struct row *fastest(const struct group *group, enum where where,
 	return found;
 }
 
+static bool is_any(const struct row *row, const void *what)
+{
+	(void)row;
+	(void)what;
+	return true;
+}
+
+/* Without a rival, all are measured by whoever is fastest. */
 const struct row *rival_of(const struct group *group, enum where where)
 {
-	return fastest(group, where, NULL, NULL);
+	const struct row *rival = fastest(group, where, NULL, NULL);
+
+	return rival ? rival : fastest(group, where, is_any, NULL);
 }
 
 unsigned int moved_runs(const struct group *group)
@@ -85,7 +95,8 @@ unsigned int moved_runs(const struct group *group)
 
 	for (i = 0; i < group->nr_rows; i++) {
 		for (round = 0; round < group->rounds; round++)
-			nr += group->rows[i].runs[round].where == WHERE_MOVED;
+			nr += group->rows[i].runs[round].ran &&
+			      group->rows[i].runs[round].where == WHERE_MOVED;
 	}
 	return nr;
 }

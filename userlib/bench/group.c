@@ -128,6 +128,9 @@ static void run_row(struct group *group, unsigned int nr, unsigned int round,
 	rest(now_ns() - began_ns);
 	*distance = distance_ns(options.cpus);
 	locate(run, before, *distance);
+	run->ran = true;
+	if (group->keep)
+		group->keep(group, nr, round);
 }
 
 static int measure_round(struct group *group, unsigned int round)
@@ -154,16 +157,28 @@ out:
 	return err;
 }
 
+static uint64_t began_ns;
+
+bool time_is_up(void)
+{
+	if (!began_ns)
+		began_ns = now_ns();
+	return now_ns() - began_ns >= options.seconds * NSEC_PER_SEC;
+}
+
+struct measured *row_runs(struct row *row)
+{
+	if (!row->runs)
+		row->runs = calloc(MAX_ROUNDS, sizeof(*row->runs));
+	return row->runs;
+}
+
 static int make_room(struct group *group)
 {
 	unsigned int i;
 
-	if (options.rounds)
-		group->rounds = options.rounds;
 	for (i = 0; i < group->nr_rows; i++) {
-		group->rows[i].runs = calloc(group->rounds,
-					     sizeof(*group->rows[i].runs));
-		if (!group->rows[i].runs)
+		if (!row_runs(&group->rows[i]))
 			return -ENOMEM;
 	}
 	return 0;
@@ -177,25 +192,58 @@ void group_free(struct group *group)
 		free(group->rows[i].runs);
 }
 
+static int begin_all(struct group *groups, unsigned int nr,
+		     struct progress *progress, unsigned int *last)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		if (options.rounds)
+			groups[i].rounds = options.rounds;
+		if (groups[i].rounds < groups[i].done)
+			groups[i].rounds = groups[i].done;
+		err = make_room(&groups[i]);
+		if (err)
+			return err;
+		progress->all += groups[i].rounds - groups[i].done;
+		*last = groups[i].rounds > *last ? groups[i].rounds : *last;
+	}
+	return 0;
+}
+
+static int measure_all(struct group *groups, unsigned int nr, unsigned int last,
+		       struct progress *progress)
+{
+	unsigned int round, i;
+	int err;
+
+	for (round = 0; round < last; round++) {
+		for (i = 0; i < nr; i++) {
+			if (round < groups[i].done || round >= groups[i].rounds)
+				continue;
+			if (time_is_up())
+				return 0;
+			tell(progress, &groups[i], round);
+			err = measure_round(&groups[i], round);
+			if (err)
+				return err;
+			groups[i].done = round + 1;
+		}
+	}
+	return 0;
+}
+
 int groups_measure(struct group *groups, unsigned int nr)
 {
 	struct progress progress = { .began_ns = now_ns() };
-	unsigned int round, last = 0, i;
-	int err = 0;
+	unsigned int last = 0, i;
+	int err = begin_all(groups, nr, &progress, &last);
 
-	for (i = 0; i < nr && !err; i++) {
-		err = make_room(&groups[i]);
-		progress.all += groups[i].rounds;
-		last = groups[i].rounds > last ? groups[i].rounds : last;
-	}
-	for (round = 0; round < last; round++) {
-		for (i = 0; i < nr && !err; i++) {
-			if (round >= groups[i].rounds)
-				continue;
-			tell(&progress, &groups[i], round);
-			err = measure_round(&groups[i], round);
-		}
-	}
+	if (!err)
+		err = measure_all(groups, nr, last, &progress);
+	for (i = 0; i < nr; i++)
+		groups[i].rounds = groups[i].done;
 	tell_end();
 	if (err)
 		fprintf(stderr, "bench: %s\n", strerror(-err));

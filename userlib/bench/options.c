@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "group.h"
 #include "options.h"
 
-struct options options = { .cpus = { 0, 1 } };
+struct options options = { .cpus = { 0, 1 }, .seconds = UINT_MAX };
 
 enum {
 	OPT_CPUS = 256,
@@ -26,6 +27,8 @@ enum {
 	OPT_PLOTS,
 	OPT_TABLES,
 	OPT_WHOLE,
+	OPT_JOURNAL,
+	OPT_SECONDS,
 	OPT_LIST,
 };
 
@@ -42,6 +45,8 @@ static const struct option long_options[] = {
 	{ "plots", required_argument, NULL, OPT_PLOTS },
 	{ "tables", required_argument, NULL, OPT_TABLES },
 	{ "whole", no_argument, NULL, OPT_WHOLE },
+	{ "journal", required_argument, NULL, OPT_JOURNAL },
+	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{}
 };
@@ -109,6 +114,11 @@ static bool option(int found)
 	case OPT_WHOLE:
 		options.whole = true;
 		return true;
+	case OPT_JOURNAL:
+		options.journal = optarg;
+		return true;
+	case OPT_SECONDS:
+		return number(optarg, 1000000, &options.seconds);
 	case OPT_LIST:
 		options.list = true;
 		return true;

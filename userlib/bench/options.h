@@ -16,7 +16,9 @@
  * @rows: parts of the names of the contenders to run, commas between; NULL: all
  * @plots: directory for plots; NULL: none
  * @tables: file for the tables as Markdown; NULL: none
- * @whole: also streams of given lengths
+ * @whole: the matrix with all ways to wait, and with short streams
+ * @journal: file that keeps every run, and is continued; NULL: none
+ * @seconds: measure no longer, 0: not at all; with a journal, what is left is for the next time
  * @list: say what there is, and end
  */
 struct options {
@@ -31,6 +33,8 @@ struct options {
 	const char *plots;
 	const char *tables;
 	bool whole;
+	const char *journal;
+	unsigned int seconds;
 	bool list;
 };
 

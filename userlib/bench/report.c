@@ -176,7 +176,8 @@ static void put_raw_row(FILE *json, const struct group *group, const struct row 
 	fputs(": {\"times\": [", json);
 	for (round = 0; round < group->rounds; round++) {
 		fputs(round ? ", " : "", json);
-		json_number(json, row->runs[round].values[0]);
+		json_number(json, row->runs[round].ran ?
+				  row->runs[round].values[0] : NAN);
 	}
 	fputs("], \"distances ns\": [", json);
 	for (round = 0; round < group->rounds; round++)

@@ -89,8 +89,7 @@ static void submit_poll(struct io_uring *uring, int i)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(uring);
 
-	if (!sqe)
-		check(-EBUSY, "io_uring_get_sqe");
+	check(sqe ? 0 : -EBUSY, "io_uring_get_sqe");
 	check(disruptor_consumer_prep_poll(sqe, services[i].consumer), "poll");
 	sqe->user_data = i;
 }

@@ -491,6 +491,14 @@ __disruptor_copy_words(void *to, const void *from, unsigned int nr)
 		at[nr].word = event[nr].word;
 }
 
+/* Has @from so many words?  Where the compiler knows that it has not, it need not warn. */
+DISRUPTOR_INLINE bool
+__disruptor_is(uint64_t size, uint64_t words, const void *from)
+{
+	return size == 8 * words &&
+	       __builtin_object_size(from, 0) >= 8 * words;
+}
+
 /*
  * One event.  Of the sizes that most have, by words: so its caller has just stored
  * it, and a wider load would wait for those stores to reach the cache.
@@ -498,13 +506,13 @@ __disruptor_copy_words(void *to, const void *from, unsigned int nr)
 DISRUPTOR_INLINE void
 __disruptor_copy(void *to, const void *from, uint64_t size)
 {
-	if (size == 8)
+	if (__disruptor_is(size, 1, from))
 		memcpy(to, from, 8);
-	else if (size == 16)
+	else if (__disruptor_is(size, 2, from))
 		__disruptor_copy_words(to, from, 2);
-	else if (size == 32)
+	else if (__disruptor_is(size, 4, from))
 		__disruptor_copy_words(to, from, 4);
-	else if (size == 64)
+	else if (__disruptor_is(size, 8, from))
 		__disruptor_copy_words(to, from, 8);
 	else
 		memcpy(to, from, size);

@@ -6,7 +6,10 @@
  */
 #include "internal.h"
 
-/* More than most processors fetch at once, and less than their nearest cache holds. */
+/*
+ * Between far cores, events of 8 bytes, in millions a second: 256 bytes 166, 512 254,
+ * 1024 232, 2048 180.
+ */
 #define BURST_BYTES	512
 #define LINE		64
 
@@ -29,20 +32,20 @@ static void order_stores(void)
 }
 
 /*
- * The lines of the slots [lo, hi) were last read by consumers, so the first store
- * to each waits until these have given it up.  Stores reach memory in their order:
+ * Lines that are to be written were last read by consumers, so the first store to
+ * each waits until these have given it up.  Stores reach memory in their order:
  * while events and the cursor are stored by turns, a processor waits for one line
  * after the other.  For lines that are stored to one right after the other it waits
  * for many at once.  So each is stored to beforehand, what it holds already, for an
- * observer may be reading it.
+ * observer may be reading it.  (A prefetch for writing did nothing, on the
+ * processors seen, to a line that others have a copy of.)
  *
- * Nobody else writes there: who came last let go of it before C.
+ * Nobody else writes there: who came last let go of it before C, or the claim is of
+ * one of several producers, which has it alone.
  */
-static void take_lines(const struct disruptor_view *view, uint64_t lo,
-		       uint64_t hi)
+void take_lines(unsigned char *at, size_t bytes)
 {
-	unsigned char *at = __disruptor_slot(view, lo);
-	const unsigned char *end = at + (hi - lo) * view->slot_size;
+	const unsigned char *end = at + bytes;
 
 	while (at < end) {
 		word *first = (word *)at;
@@ -77,14 +80,14 @@ static uint64_t find_room(const struct disruptor_producer *producer)
 
 /*
  * Raise the limit so that @n can be claimed; 0, -EAGAIN (no room), -EINVAL (@n).
- * The lines of more than a burst are stored to in a row by whoever claims so many.
  */
 int __disruptor_more(struct disruptor_producer *producer, uint64_t n)
 {
+	const struct disruptor_view *view = &producer->view;
 	uint64_t burst = producer->role->burst;
 	uint64_t next = producer->next;
 
-	if (n - 1 >= producer->view.slots)
+	if (n - 1 >= view->slots)
 		return -EINVAL;
 	if (next + n > producer->room) {
 		producer->room = find_room(producer);
@@ -92,7 +95,8 @@ int __disruptor_more(struct disruptor_producer *producer, uint64_t n)
 			return -EAGAIN;
 	}
 	producer->limit = min(next + max(n, burst), producer->room);
-	if (n < burst)
-		take_lines(&producer->view, next, producer->limit);
+	take_lines(__disruptor_slot(view, next),
+		   min((producer->limit - next) * view->slot_size,
+		       TAKEN_BYTES));
 	return 0;
 }

@@ -5,6 +5,20 @@
  */
 #include "internal.h"
 
+/* Into slots that are claimed. */
+static void copy_in(unsigned char *to, const unsigned char *from, size_t bytes)
+{
+	size_t some;
+
+	for (; bytes; bytes -= some) {
+		some = min(bytes, TAKEN_BYTES);
+		take_lines(to, some);
+		memcpy(to, from, some);
+		to += some;
+		from += some;
+	}
+}
+
 /* Claim what there is room for, at least 1 and @n at the most. */
 static int claim_some(struct disruptor_producer *producer, uint64_t n,
 		      uint64_t *lo, uint64_t *hi)
@@ -40,7 +54,7 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 		if (err)
 			return err;
 		bytes = (hi - lo) * producer->view.slot_size;
-		memcpy(disruptor_producer_slot(producer, lo), from, bytes);
+		copy_in(disruptor_producer_slot(producer, lo), from, bytes);
 		disruptor_publish(producer, lo, hi);
 		from += bytes;
 		n -= hi - lo;
@@ -62,7 +76,7 @@ int disruptor_multi_write(struct disruptor_multi *multi, const void *events,
 		if (err)
 			return err;
 		bytes = some * multi->view.slot_size;
-		memcpy(disruptor_multi_slot(multi, lo), from, bytes);
+		copy_in(disruptor_multi_slot(multi, lo), from, bytes);
 		disruptor_multi_publish(multi, lo, lo + some);
 		from += bytes;
 		n -= some;

@@ -67,6 +67,13 @@ int name_copy(char *to, size_t size, const char *name);
 
 /* ---- claim.c ------------------------------------------------------------ */
 
+/*
+ * So much is best taken before it is copied: 10,000 arrays of 16 KB between near
+ * cores in 17.8 ms without, 15.7 by 512 bytes, 14.5 by 2048 or 4096, 16.0 as one.
+ */
+#define TAKEN_BYTES	2048
+
+void take_lines(unsigned char *at, size_t bytes);
 uint64_t producer_burst(const struct disruptor_view *view);
 
 /* ---- wait.c ------------------------------------------------------------- */

@@ -360,7 +360,15 @@ static bool end_of_stream(const struct disruptor_consumer *consumer)
 	return load_acquire(cursor) <= consumer->next;
 }
 
-/* Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason. */
+/*
+ * Look what is published; -EAGAIN: nothing new, -EBADMSG: beyond reason.
+ *
+ * The line of the event that comes next is asked for beforehand, so that it comes
+ * with the counter's, and not after it.  While nothing is published there are
+ * copies of both here, and that asks nobody.  A round trip of single events: 763 ns
+ * between far cores and 211 between near ones without, 511 and 150 with it; of two
+ * bare lines, 351 and 120.
+ */
 static int look(struct disruptor_consumer *consumer)
 {
 	const struct disruptor_view *view = &consumer->view;
@@ -368,6 +376,7 @@ static int look(struct disruptor_consumer *consumer)
 	uint64_t available;
 
 	__DISRUPTOR_POINT(LOOK);
+	__builtin_prefetch(__disruptor_slot(view, next));
 	available = __disruptor_lowest(view, consumer->seat, true, next);
 	if (available <= next)
 		return -EAGAIN;

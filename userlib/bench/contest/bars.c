@@ -95,7 +95,7 @@ static bool matches(const struct row *row, const void *pattern)
 {
 	if (strcmp(pattern, PEERS))
 		return !fnmatch(pattern, row->key, 0);
-	return strncmp(row->key, "disruptor/", 10) && strncmp(row->key, "bare/", 5);
+	return is_peer(row);
 }
 
 /* False: somebody who is needed for it was not in the run. */

@@ -19,7 +19,9 @@ static const char usage[] =
 "  --rounds N        of every case\n"
 "  --only TEXT,...   only cases with one of these in their names (--list)\n"
 "  --rows TEXT,...   only contenders with one of these in their names\n"
-"  --whole           also streams of given lengths, from cold\n"
+"  --whole           the matrix with all ways to wait, and with short streams\n"
+"  --journal FILE    keep every run there, and go on from what is kept\n"
+"  --seconds N       measure no longer; 0: tell what was kept\n"
 "  --realtime        at a real-time priority, so that other programs do not disturb\n"
 "  --json FILE       the figures for programs\n"
 "  --tables FILE     the tables in Markdown\n"
@@ -63,24 +65,65 @@ static void list_contenders(const struct contenders *contenders)
 	}
 }
 
-static int enter_all(struct group *groups, const struct contest_case *cases,
-		     unsigned int nr, struct contenders *contenders)
+static int enter_all(struct group *groups, unsigned int nr,
+		     struct contenders *contenders)
 {
+	bool terminal = isatty(STDERR_FILENO);
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < nr && !err; i++) {
-		fprintf(stderr, isatty(STDERR_FILENO) ?
-				"\r\033[Kwho can do what: case %u of %u" :
-				i % 10 ? "" : "who can do what: case %u of %u\n",
-			i + 1, nr);
-		err = group_enter(&groups[i], &cases[i], contenders);
+		if (terminal || i % 10 == 0)
+			fprintf(stderr, "%swho can do what: case %u of %u%s",
+				terminal ? "\r\033[K" : "", i + 1, nr,
+				terminal ? "" : "\n");
+		err = group_enter(&groups[i], contenders);
 		if (options.list)
-			printf("%s: %s; %u rows\n", cases[i].key, cases[i].title,
+			printf("%s: %s; %u rows\n", groups[i].key, groups[i].title,
 			       groups[i].nr_rows);
 	}
-	if (isatty(STDERR_FILENO))
+	if (terminal)
 		fprintf(stderr, "\r\033[K");
+	return err;
+}
+
+/* What is left to do, case by case until the time is up. */
+static int go_on(struct group *groups, unsigned int nr, struct contenders *contenders)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		unsigned int wanted = options.rounds ? options.rounds :
+						       groups[i].rounds;
+
+		err = 0;
+		if (groups[i].done < wanted && !time_is_up())
+			err = group_enter(&groups[i], contenders);
+		else
+			groups[i].rounds = groups[i].done;
+		if (!err && groups[i].done < groups[i].rounds)
+			err = groups_measure(&groups[i], 1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int measure(struct group *groups, unsigned int nr, struct contenders *contenders)
+{
+	int err;
+
+	if (!options.journal) {
+		err = enter_all(groups, nr, contenders);
+		return err ? err : groups_measure(groups, nr);
+	}
+	err = journal_open(groups, nr, options.journal);
+	if (err)
+		fprintf(stderr, "%s: %s\n", options.journal, strerror(-err));
+	else
+		err = go_on(groups, nr, contenders);
+	journal_close();
 	return err;
 }
 
@@ -93,6 +136,7 @@ static int tell_all(struct report *report, struct group *groups, unsigned int nr
 		report_group(report, &groups[i]);
 	if (report->json)
 		fputs("\n  ]", report->json);
+	summary_report(groups, nr, report->tables);
 	report->missed += bars_report(groups, nr, report->json, report->tables);
 	status = report_end(report);
 	if (options.plots && plots_draw(groups, nr, options.plots))
@@ -107,13 +151,13 @@ static int hold(struct contenders *contenders, struct report *report)
 	unsigned int nr = cases_list(cases), i;
 	int status = 1;
 
-	if (options.list)
+	for (i = 0; i < nr; i++)
+		group_begin(&groups[i], &cases[i]);
+	if (options.list) {
 		list_contenders(contenders);
-	if (!enter_all(groups, cases, nr, contenders)) {
-		if (options.list)
-			status = 0;
-		else if (!groups_measure(groups, nr))
-			status = tell_all(report, groups, nr);
+		status = enter_all(groups, nr, contenders) ? 1 : 0;
+	} else if (!measure(groups, nr, contenders)) {
+		status = tell_all(report, groups, nr);
 	}
 	for (i = 0; i < nr; i++)
 		group_leave(&groups[i]);

@@ -121,24 +121,48 @@ unsigned int cases_list(struct contest_case *cases);
 
 /**
  * struct entry - a contender in a case, the context of a row
- * @contender: who
- * @of: the case
+ * @contender: who; NULL: of an earlier run, and not here
+ * @name: the contender's
  * @way: which of its ways
  * @wait: how its sides wait
  * @ns_per_event: in the last run
  */
 struct entry {
 	struct contender *contender;
-	const struct contest_case *of;
-	const char *way;
+	char name[WORD_LENGTH];
+	char way[WORD_LENGTH];
 	char wait[WORD_LENGTH];
 	double ns_per_event;
 };
 
-/* Make a group of all contenders that can do it. */
-int group_enter(struct group *group, const struct contest_case *of,
-		struct contenders *contenders);
+static inline const struct contest_case *case_of(const struct group *group)
+{
+	return group->state;
+}
+
+/* Make the group of a case, without rows yet. */
+void group_begin(struct group *group, const struct contest_case *of);
+
+/* The row of a key, contender/way/wait, made if it is not there; NULL: no memory. */
+struct row *group_row(struct group *group, const char *key, const char *name);
+
+/* Add all contenders that can do it. */
+int group_enter(struct group *group, struct contenders *contenders);
 void group_leave(struct group *group);
+
+/* ---- journal.c: what was measured before ------------------------------------------------ */
+
+/* Read it, and have every run of the groups written to it. */
+int journal_open(struct group *groups, unsigned int nr, const char *path);
+void journal_close(void);
+
+/* ---- summary.c: ours, theirs and the limit ------------------------------------------------ */
+
+/* Neither ours nor a limit. */
+bool is_peer(const struct row *row);
+
+/* @tables may be NULL. */
+void summary_report(const struct group *groups, unsigned int nr, FILE *tables);
 
 /* ---- bars.c: what was to be reached ------------------------------------------------------ */
 

@@ -18,10 +18,9 @@
 
 /* ---- a run ---------------------------------------------------------------------- */
 
-static void ask_for(const struct entry *entry, double warm, double events,
-		    struct answer *answer)
+static void ask_for(const struct entry *entry, const struct contest_case *of,
+		    double warm, double events, struct answer *answer)
 {
-	const struct contest_case *of = entry->of;
 	char request[256];
 
 	snprintf(request, sizeof(request),
@@ -31,22 +30,23 @@ static void ask_for(const struct entry *entry, double warm, double events,
 	contender_ask(entry->contender, request, answer);
 }
 
-static double events_in(const struct entry *entry, double ns)
+static double events_in(const struct entry *entry, const struct contest_case *of,
+			double ns)
 {
 	double events = ns / entry->ns_per_event;
-	double least = entry->of->kind == CASE_TRIP ? MIN_TRIPS : entry->of->batch;
+	double least = of->kind == CASE_TRIP ? MIN_TRIPS : of->batch;
 
 	if (events < least)
 		return least;
 	return events < MAX_EVENTS ? events : MAX_EVENTS;
 }
 
-static void fill_columns(const struct entry *entry, const struct answer *answer,
+static void fill_columns(enum case_kind kind, const struct answer *answer,
 			 double *out)
 {
 	double ns = answer->ns / answer->events;
 
-	switch (entry->of->kind) {
+	switch (kind) {
 	case CASE_RATE:
 		out[0] = ns;
 		out[1] = 1000 / ns;
@@ -65,28 +65,91 @@ static void fill_columns(const struct entry *entry, const struct answer *answer,
 static int run(struct group *group, unsigned int nr, double *out)
 {
 	struct entry *entry = group->rows[nr].context;
-	const struct contest_case *of = entry->of;
+	const struct contest_case *of = case_of(group);
 	struct answer answer;
 	double warm = 0, events = of->events;
 
+	if (!entry->contender)
+		return 0;
 	if (!events) {
-		events = events_in(entry, RUN_NS);
-		warm = events_in(entry, WARM_NS);
+		events = events_in(entry, of, RUN_NS);
+		warm = events_in(entry, of, WARM_NS);
 		/* Twice around the queue is enough. */
 		warm = warm < 2.0 * of->slots ? warm : 2.0 * of->slots;
 	}
-	ask_for(entry, warm, events, &answer);
+	ask_for(entry, of, warm, events, &answer);
 	if (answer.kind != ANSWER_OK) {
 		fprintf(stderr, "\nbench: %s: %s: %s\n", group->key,
 			group->rows[nr].name, answer.why);
 		return -EBADMSG;
 	}
 	entry->ns_per_event = answer.ns / answer.events;
-	fill_columns(entry, &answer, out);
+	fill_columns(of->kind, &answer, out);
 	return 0;
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
+
+static bool split(struct entry *entry, const char *key)
+{
+	return sscanf(key, "%31[^/]/%31[^/]/%31[^/]", entry->name, entry->way,
+		      entry->wait) == 3;
+}
+
+/* Ours are what the others are measured by. */
+static int fill_row(struct row *row, const char *key, const char *name)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	row->context = entry;
+	row->key = strdup(key);
+	row->name = strdup(name);
+	row->rival = !strncmp(key, "disruptor/private/", 18);
+	if (entry && row->key && row->name && split(entry, key))
+		return 0;
+	free(entry);
+	free((char *)row->key);
+	free((char *)row->name);
+	return -ENOMEM;
+}
+
+struct row *group_row(struct group *group, const char *key, const char *name)
+{
+	struct row *rows;
+	unsigned int i;
+
+	for (i = 0; i < group->nr_rows; i++) {
+		if (!strcmp(group->rows[i].key, key))
+			return &group->rows[i];
+	}
+	rows = reallocarray(group->rows, group->nr_rows + 1, sizeof(*rows));
+	if (!rows)
+		return NULL;
+	group->rows = rows;
+	rows[i] = (struct row){};
+	if (fill_row(&rows[i], key, name))
+		return NULL;
+	group->nr_rows++;
+	return &rows[i];
+}
+
+static int add_row(struct group *group, const struct entry *found)
+{
+	const struct contender *contender = found->contender;
+	bool one = contender->nr_ways == 1;
+	char key[3 * WORD_LENGTH + 3], name[3 * WORD_LENGTH + 4];
+	struct row *row;
+
+	snprintf(key, sizeof(key), "%s/%s/%s", contender->name, found->way,
+		 found->wait);
+	snprintf(name, sizeof(name), "%s%s%s, %s", contender->name, one ? "" : " ",
+		 one ? "" : found->way, found->wait);
+	row = group_row(group, key, name);
+	if (!row)
+		return -ENOMEM;
+	memcpy(row->context, found, sizeof(*found));
+	return 0;
+}
 
 /*
  * Can it do this, and about how fast?  The first run is one of everything for the
@@ -94,12 +157,13 @@ static int run(struct group *group, unsigned int nr, double *out)
  */
 static bool probe(struct group *group, struct entry *entry)
 {
+	const struct contest_case *of = case_of(group);
 	struct answer answer;
 
-	ask_for(entry, 0, PROBE_EVENTS, &answer);
+	ask_for(entry, of, 0, PROBE_EVENTS, &answer);
 	if (answer.kind == ANSWER_OK) {
 		entry->ns_per_event = answer.ns / answer.events;
-		ask_for(entry, 0, events_in(entry, PROBE_NS), &answer);
+		ask_for(entry, of, 0, events_in(entry, of, PROBE_NS), &answer);
 	}
 	if (answer.kind == ANSWER_OK) {
 		entry->ns_per_event = answer.ns / answer.events;
@@ -107,81 +171,45 @@ static bool probe(struct group *group, struct entry *entry)
 	}
 	group->voids += answer.kind == ANSWER_VOID;
 	if (answer.kind == ANSWER_VOID || options.list)
-		fprintf(stderr, "%s: %s/%s/%s: %s%s\n", entry->of->key,
-			entry->contender->name, entry->way, entry->wait,
+		fprintf(stderr, "%s: %s/%s/%s: %s%s\n", of->key, entry->name,
+			entry->way, entry->wait,
 			answer.kind == ANSWER_VOID ? "void: " : "", answer.why);
 	return false;
 }
 
-/* Ours are what the others are measured by. */
-static int name_row(struct row *row, const struct entry *entry)
+static int enter_ways(struct group *group, struct contender *contender,
+		      const char *wait, size_t length)
 {
-	const struct contender *contender = entry->contender;
-	char *name, *key;
-
-	if (asprintf(&key, "%s/%s/%s", contender->name, entry->way, entry->wait) < 0)
-		return -ENOMEM;
-	if (asprintf(&name, "%s%s%s, %s", contender->name,
-		     contender->nr_ways > 1 ? " " : "",
-		     contender->nr_ways > 1 ? entry->way : "", entry->wait) < 0) {
-		free(key);
-		return -ENOMEM;
-	}
-	row->key = key;
-	row->name = name;
-	row->rival = !strncmp(key, "disruptor/private/", 18);
-	return 0;
-}
-
-static int add_row(struct group *group, const struct entry *found)
-{
-	struct row *rows = reallocarray(group->rows, group->nr_rows + 1,
-					sizeof(*rows));
-	struct entry *entry = malloc(sizeof(*entry));
-	int err;
-
-	if (rows)
-		group->rows = rows;
-	if (!rows || !entry) {
-		free(entry);
-		return -ENOMEM;
-	}
-	*entry = *found;
-	rows[group->nr_rows] = (struct row){ .context = entry };
-	err = name_row(&rows[group->nr_rows], entry);
-	if (!err)
-		group->nr_rows++;
-	return err;
-}
-
-static int enter_ways(struct group *group, const struct entry *entry)
-{
-	struct entry one = *entry;
+	struct entry entry = { .contender = contender };
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < one.contender->nr_ways && !err; i++) {
-		one.way = one.contender->ways[i];
-		if (probe(group, &one))
-			err = add_row(group, &one);
+	strcpy(entry.name, contender->name);
+	snprintf(entry.wait, sizeof(entry.wait), "%.*s", (int)length, wait);
+	for (i = 0; i < contender->nr_ways && !err; i++) {
+		strcpy(entry.way, contender->ways[i]);
+		if (probe(group, &entry))
+			err = add_row(group, &entry);
 	}
 	return err;
 }
 
-/* Without one of ours, all are measured by whoever is fastest. */
-static void want_rivals(struct group *group)
+int group_enter(struct group *group, struct contenders *contenders)
 {
+	const char *wait = case_of(group)->waits;
 	unsigned int i;
+	size_t length;
+	int err = 0;
 
-	for (i = 0; i < group->nr_rows; i++) {
-		if (group->rows[i].rival)
-			return;
+	for (; *wait && !err; wait += length + (wait[length] == ' ')) {
+		length = strcspn(wait, " ");
+		for (i = 0; i < contenders->nr && !err; i++)
+			err = enter_ways(group, &contenders->list[i], wait, length);
 	}
-	for (i = 0; i < group->nr_rows; i++)
-		group->rows[i].rival = true;
+	return err;
 }
 
-static void describe(struct group *group, const struct contest_case *of)
+void group_begin(struct group *group, const struct contest_case *of)
 {
 	static const char *const columns[][MAX_COLUMNS + 1] = {
 		[CASE_RATE] = { "ns/event", "M events/s" },
@@ -198,28 +226,6 @@ static void describe(struct group *group, const struct contest_case *of)
 		.state = (void *)of,
 	};
 	memcpy(group->columns, columns[of->kind], sizeof(group->columns));
-}
-
-int group_enter(struct group *group, const struct contest_case *of,
-		struct contenders *contenders)
-{
-	const char *wait = of->waits;
-	struct entry entry = { .of = of };
-	unsigned int i;
-	size_t length;
-	int err = 0;
-
-	describe(group, of);
-	for (; *wait && !err; wait += length + (wait[length] == ' ')) {
-		length = strcspn(wait, " ");
-		snprintf(entry.wait, sizeof(entry.wait), "%.*s", (int)length, wait);
-		for (i = 0; i < contenders->nr && !err; i++) {
-			entry.contender = &contenders->list[i];
-			err = enter_ways(group, &entry);
-		}
-	}
-	want_rivals(group);
-	return err;
 }
 
 void group_leave(struct group *group)

@@ -55,11 +55,6 @@ static const char *line_of(const struct row *row, unsigned int nr)
 	return line_named(row->key, nr);
 }
 
-static const struct contest_case *case_of(const struct group *group)
-{
-	return group->state;
-}
-
 static bool has(const struct group *group, enum where where)
 {
 	return rival_of(group, where);
@@ -304,7 +299,7 @@ static bool is_by(const struct row *row, const void *name)
 {
 	const struct entry *entry = row->context;
 
-	return !strcmp(entry->contender->name, name);
+	return !strcmp(entry->name, name);
 }
 
 /* Contenders by name, each once. */
@@ -316,7 +311,7 @@ static unsigned int list_names(const struct group *groups, unsigned int nr,
 	for (i = 0; i < nr; i++) {
 		for (j = 0; in_matrix(&groups[i]) && j < groups[i].nr_rows; j++) {
 			const struct entry *entry = groups[i].rows[j].context;
-			const char *name = entry->contender->name;
+			const char *name = entry->name;
 
 			for (k = 0; k < found && strcmp(names[k], name); k++)
 				;
@@ -436,7 +431,7 @@ static void draw_matrix(FILE *gnuplot, const struct group *groups, unsigned int 
 	fputs("unset multiplot\n", gnuplot);
 }
 
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------- */
 
 int plots_draw(const struct group *groups, unsigned int nr, const char *directory)
 {

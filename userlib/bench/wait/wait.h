@@ -80,7 +80,7 @@ extern const struct link_kind ring_link;	/* a ring */
 extern const struct link_kind futex_link;	/* a word that is the value, and its futex */
 extern const struct link_kind eventfd_link;	/* a counter that is the value */
 extern const struct link_kind pipe_link;	/* eight bytes at a time */
-extern const struct link_kind array_link;	/* an array of values, an eventfd that counts them */
+extern const struct link_kind array_link;	/* of values, and an eventfd */
 
 int link_sender(struct link *link, struct link_end *end);
 int link_receiver(struct link *link, struct link_end *end);

@@ -74,7 +74,7 @@ static void grow(struct words *words)
 	};
 	size_t i;
 
-	larger.buckets = allocate(larger.size, sizeof(*larger.buckets));
+	larger.buckets = allocate(larger.size, sizeof(struct entry *));
 	for (i = 0; i < words->size; i++) {
 		struct entry *entry, *next;
 

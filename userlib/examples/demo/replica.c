@@ -17,7 +17,7 @@ static int listen_on(const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		errx(1, "%s: too long for a socket", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(fd, 1))
 		err(1, "%s", path);

@@ -27,7 +27,7 @@ static int connect_to(const char *path)
 		err(1, "socket");
 	if (strlen(path) >= sizeof(address.sun_path))
 		errx(1, "%s: too long for a socket", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		if ((errno != ENOENT && errno != ECONNREFUSED) ||
 		    disruptor_now_ns() > end)
