@@ -3,7 +3,7 @@
  * The core of a ring: its geometry and graph, who waits for whom, and who must be
  * woken when.  No locks, no sleeping, no memory of its own: that is its owner's,
  * which is the module, or the library for a ring private to one process.  Both
- * are built from these files: graph.c, membership.c, waiters.c.
+ * are built from these files: graph.c, membership.c, waiters.c, claims.c, groups.c.
  */
 #ifndef _DISRUPTOR_CORE_H
 #define _DISRUPTOR_CORE_H
@@ -50,6 +50,47 @@ struct disruptor_fencing {
 	u64 interrupts;
 };
 
+#define DISRUPTOR_MAX_CLAIMANTS	64
+
+/**
+ * struct disruptor_claims - what several move one counter for: the producers, or the
+ *	workers of a group
+ * @claimed: the counter; in a page that they write
+ * @laps: of what has been settled at each slot; they write these, too
+ * @first: seat of the first of them
+ * @nr: how many may be attached at once
+ * @living: those attached
+ * @abandoned: those with claims that nobody can settle any more, and of which it is
+ *	not known yet what becomes
+ * @left: theirs
+ * @look: somebody has gone since this was last known
+ *
+ * Constant up to @nr; then under the owner's lock.
+ */
+struct disruptor_claims {
+	u64 *claimed;
+	u32 *laps;
+	unsigned int first;
+	unsigned int nr;
+	u64 living;
+	u64 abandoned;
+	struct disruptor_intent left[DISRUPTOR_MAX_CLAIMANTS];
+	bool look;
+};
+
+/**
+ * struct disruptor_group - the workers of one consumer
+ * @claims: theirs
+ * @seat: the consumer's; constant
+ * @orphans: from the first to the last event that dead workers have left, as of the
+ *	last look.  Under the owner's lock
+ */
+struct disruptor_group {
+	struct disruptor_claims claims;
+	unsigned int seat;
+	struct disruptor_intent orphans;
+};
+
 struct disruptor_waiter;
 
 /**
@@ -62,15 +103,17 @@ struct disruptor_waiter;
  * @sequences: the sequences region; its counters are written by others
  * @nr_producers: how many may be attached at once
  * @availability: the availability array; NULL: there is one producer at a time
- * @lap_shift: log2 of its length
+ * @done: an array like it for every group
+ * @groups: of workers, in the order of the graph
+ * @nr_groups: how many there are
+ * @nr_seats: pages of the sequences region
+ * @lap_shift: log2 of the length of those arrays
  * @present: consumers that the others wait for
  * @waiters: who is armed
  * @fencing: by seat
- * @producing: of several producers, those attached
- * @abandoned: of several producers, those with claims that nobody can publish any
- *	more, and that are not settled yet
- * @claims: theirs
+ * @producers: of several, their claims
  * @aborted: how many events were
+ * @adopted: likewise
  *
  * Constant up to @lap_shift; then under the owner's lock.
  */
@@ -83,30 +126,27 @@ struct disruptor_core {
 	unsigned char *sequences;
 	unsigned int nr_producers;
 	u32 *availability;
+	unsigned char *done;
+	struct disruptor_group *groups;
+	unsigned int nr_groups;
+	unsigned int nr_seats;
 	unsigned int lap_shift;
 
 	u64 present;
 	struct disruptor_waiter *waiters;
 	struct disruptor_fencing fencing[DISRUPTOR_MAX_SEATS];
 
-	u64 producing;
-	u64 abandoned;
-	struct disruptor_intent claims[DISRUPTOR_MAX_PRODUCERS];
+	struct disruptor_claims producers;
 	u64 aborted;
+	u64 adopted;
 };
 
-/* Of one of several producers. */
-static inline unsigned int
-disruptor_producer_seat(const struct disruptor_core *core, unsigned int index)
+/* Bytes of an array of laps, in whole pages. */
+static inline size_t disruptor_laps_bytes(const struct disruptor_core *core)
 {
-	return 1 + core->nr_consumers + index;
-}
+	size_t bytes = (core->geometry.index_mask + 1) * sizeof(u32);
 
-/* How many pages the sequences region has. */
-static inline unsigned int disruptor_seats(const struct disruptor_core *core)
-{
-	return 1 + core->nr_consumers +
-	       (core->nr_producers > 1 ? core->nr_producers : 0);
+	return (bytes + core->page_size - 1) / core->page_size * core->page_size;
 }
 
 static inline u64 *disruptor_counter(const struct disruptor_core *core,
@@ -134,6 +174,7 @@ static inline bool disruptor_is_optional(const struct disruptor_core *core,
 	       DISRUPTOR_CONSUMER_OPTIONAL;
 }
 
+
 /* graph.c */
 int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
 			    u32 slot_size, u32 flags, unsigned long page_size);
@@ -142,10 +183,12 @@ int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 			     unsigned int nr);
 u64 disruptor_graph_waits_on(const struct disruptor_consumer_config *consumers,
 			     u64 present, unsigned int index);
+void disruptor_core_measure(struct disruptor_core *core);
 
 /* membership.c: who waits for whom */
 void disruptor_core_init(struct disruptor_core *core);
 u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat);
+u64 disruptor_position(const struct disruptor_core *core, unsigned int seat);
 u64 disruptor_start(const struct disruptor_core *core, unsigned int seat);
 void disruptor_join_begin(struct disruptor_core *core, unsigned int seat,
 			  u64 at);
@@ -157,15 +200,36 @@ void disruptor_set_producers(struct disruptor_core *core,
 			     unsigned int producers, bool ended);
 bool disruptor_stream_ended(const struct disruptor_core *core);
 
-/* claims.c: what several producers have claimed and published */
-u64 disruptor_published(const struct disruptor_core *core, u64 from, u64 to);
-int disruptor_producer_joins(struct disruptor_core *core);
-void disruptor_producer_abandons(struct disruptor_core *core,
+/* claims.c: what several have claimed and settled, and what the dead have left */
+void disruptor_claims_init(struct disruptor_core *core);
+u64 disruptor_settled(const struct disruptor_core *core,
+		      const struct disruptor_claims *claims, u64 from, u64 to);
+u64 disruptor_all_settled(const struct disruptor_core *core,
+			  const struct disruptor_claims *claims, u64 from, u64 to);
+int disruptor_claimant_joins(struct disruptor_claims *claims);
+void disruptor_claimant_abandons(struct disruptor_core *core,
+				 struct disruptor_claims *claims,
 				 unsigned int index);
-void disruptor_producer_dies(struct disruptor_core *core, unsigned int index);
-bool disruptor_producer_claims(const struct disruptor_core *core,
-			       unsigned int index);
+void disruptor_claimant_dies(struct disruptor_core *core,
+			     struct disruptor_claims *claims, unsigned int index);
+struct disruptor_intent *disruptor_intent_of(const struct disruptor_core *core,
+					     const struct disruptor_claims *claims,
+					     unsigned int index);
+bool disruptor_settle(struct disruptor_core *core,
+		      struct disruptor_claims *claims, u64 lo, u64 hi);
 bool disruptor_recover(struct disruptor_core *core);
+
+/* groups.c: several workers at one consumer's events */
+void disruptor_groups_init(struct disruptor_core *core);
+struct disruptor_group *disruptor_group_of(const struct disruptor_core *core,
+					   unsigned int seat);
+bool disruptor_has_orphans(const struct disruptor_core *core, unsigned int seat);
+void disruptor_group_begins(struct disruptor_core *core,
+			    struct disruptor_group *group, u64 lo, u64 hi);
+bool disruptor_group_recover(struct disruptor_core *core,
+			     struct disruptor_group *group);
+int disruptor_adopt(struct disruptor_core *core, struct disruptor_group *group,
+		    unsigned int index, u64 most, struct disruptor_intent *claim);
 
 /* waiters.c: who must be woken when */
 

@@ -11,7 +11,7 @@
  *   handle.c      the file descriptors of a ring
  *   role.c        ATTACH, DETACH, EVICT, and the death of a process
  *   map.c         regions and permissions
- *   recovery.c    the claims of dead producers
+ *   recovery.c    the claims of dead producers and workers; ADOPT
  *   expiry.c      required consumers that are waited for only so long
  *   fence.c       full barriers on other people's processors
  *   wait.c        WAIT, WAKE
@@ -23,7 +23,8 @@
  *   graph.c       the graph and the geometry, checked
  *   membership.c  who waits for whom
  *   waiters.c     who must be woken when
- *   claims.c      what several producers have claimed and published
+ *   claims.c      what several have claimed and settled
+ *   groups.c      several workers at one consumer's events
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

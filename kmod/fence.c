@@ -46,14 +46,31 @@ static void add_cpus_of_seat(struct disruptor_ring *ring, unsigned int seat,
 		add_cpus_of(holder, cpus);
 }
 
+static void add_cpus_of_all(struct disruptor_ring *ring,
+			    const struct disruptor_claims *claims,
+			    struct cpumask *cpus)
+{
+	unsigned int i;
+
+	for (i = 0; i < claims->nr; i++)
+		add_cpus_of_seat(ring, claims->first + i, cpus);
+}
+
 static void add_cpus_of_producers(struct disruptor_ring *ring,
 				  struct cpumask *cpus)
 {
-	unsigned int seat;
-
 	add_cpus_of_seat(ring, DISRUPTOR_SEAT_PRODUCERS, cpus);
-	for (seat = disruptor_producer_seat(&ring->core, 0);
-	     seat < disruptor_seats(&ring->core); seat++)
+	add_cpus_of_all(ring, &ring->core.producers, cpus);
+}
+
+static void add_cpus_of_consumer(struct disruptor_ring *ring, unsigned int seat,
+				 struct cpumask *cpus)
+{
+	struct disruptor_group *group = disruptor_group_of(&ring->core, seat);
+
+	if (group)
+		add_cpus_of_all(ring, &group->claims, cpus);
+	else
 		add_cpus_of_seat(ring, seat, cpus);
 }
 
@@ -77,7 +94,8 @@ void disruptor_fence_holders(struct disruptor_ring *ring,
 		add_cpus_of_producers(ring, cpus);
 	for (i = 0; i < ring->core.nr_consumers; i++) {
 		if (seats->consumers & BIT_ULL(i))
-			add_cpus_of_seat(ring, DISRUPTOR_SEAT_CONSUMER(i), cpus);
+			add_cpus_of_consumer(ring, DISRUPTOR_SEAT_CONSUMER(i),
+					     cpus);
 	}
 	preempt_disable();
 	smp_call_function_many(cpus, full_barrier, NULL, true);

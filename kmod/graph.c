@@ -61,12 +61,19 @@ static bool name_taken(const struct disruptor_consumer_config *consumers,
 	return false;
 }
 
+/* Workers of @consumer, if it is a group; else 0. */
+static unsigned int workers(const struct disruptor_consumer_config *consumer)
+{
+	return consumer->workers > 1 ? consumer->workers : 0;
+}
+
 /* A consumer names only consumers before it: a cycle cannot be written down. */
 int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 			     unsigned int nr)
 {
 	const u32 known = DISRUPTOR_CONSUMER_OPTIONAL |
 			    DISRUPTOR_CONSUMER_MODIFIES;
+	unsigned int all_workers = 0;
 	unsigned int i;
 
 	if (nr > DISRUPTOR_MAX_CONSUMERS)
@@ -82,10 +89,29 @@ int disruptor_graph_validate(const struct disruptor_consumer_config *consumers,
 		if (consumers[i].flags & DISRUPTOR_CONSUMER_OPTIONAL &&
 		    consumers[i].expires_ms)
 			return -EINVAL;
+		if (consumers[i].workers > DISRUPTOR_MAX_WORKERS ||
+		    consumers[i].reserved)
+			return -EINVAL;
 		if (name_taken(consumers, i))
 			return -EINVAL;
+		all_workers += workers(&consumers[i]);
 	}
-	return 0;
+	return all_workers > DISRUPTOR_MAX_ALL_WORKERS ? -EINVAL : 0;
+}
+
+/* How many seats and groups there are, of the graph and the number of producers. */
+void disruptor_core_measure(struct disruptor_core *core)
+{
+	unsigned int i;
+
+	core->nr_groups = 0;
+	core->nr_seats = 1 + core->nr_consumers;
+	if (core->nr_producers > 1)
+		core->nr_seats += core->nr_producers;
+	for (i = 0; i < core->nr_consumers; i++) {
+		core->nr_groups += workers(&core->consumers[i]) > 0;
+		core->nr_seats += workers(&core->consumers[i]);
+	}
 }
 
 /*

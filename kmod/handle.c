@@ -82,6 +82,8 @@ static long role_fd_ioctl(struct file *file, unsigned int cmd,
 		return disruptor_wait(handle, uargs);
 	case DISRUPTOR_IOC_WAKE:
 		return disruptor_wake(handle, arg);
+	case DISRUPTOR_IOC_ADOPT:
+		return disruptor_role_adopt(handle, uargs);
 	case DISRUPTOR_IOC_DETACH:
 		return disruptor_role_detach(handle, uargs);
 	case DISRUPTOR_IOC_INFO:
@@ -132,6 +134,19 @@ static const struct file_operations role_fops = {
 	.llseek = noop_llseek,
 };
 
+/* With whom the role claims; NULL: it need not. */
+static struct disruptor_claims *claims_of(struct disruptor_ring *ring, u32 role,
+					  unsigned int seat)
+{
+	struct disruptor_group *group = NULL;
+
+	if (role == DISRUPTOR_ROLE_PRODUCER && ring->core.availability)
+		return &ring->core.producers;
+	if (role == DISRUPTOR_ROLE_CONSUMER)
+		group = disruptor_group_of(&ring->core, seat);
+	return group ? &group->claims : NULL;
+}
+
 struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 						u32 role, unsigned int seat,
 						u32 access)
@@ -147,6 +162,7 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 	handle->seat = seat;
 	handle->publishes = role == DISRUPTOR_ROLE_CONSUMER ?
 		seat : DISRUPTOR_SEAT_PRODUCERS;
+	handle->claims = claims_of(ring, role, seat);
 	handle->access = access;
 	handle->pid = get_pid(task_tgid(current));
 	mutex_init(&handle->map_lock);
@@ -154,19 +170,32 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 	return handle;
 }
 
-bool disruptor_is_one_of_producers(const struct disruptor_handle *handle)
+/* Of a worker; else NULL. */
+struct disruptor_group *
+disruptor_handle_group(const struct disruptor_handle *handle)
 {
-	return handle->role == DISRUPTOR_ROLE_PRODUCER &&
-	       handle->ring->core.availability;
+	return handle->claims && handle->role == DISRUPTOR_ROLE_CONSUMER ?
+		container_of(handle->claims, struct disruptor_group, claims) :
+		NULL;
+}
+
+/* Which of those that it claims with. */
+unsigned int disruptor_handle_place(const struct disruptor_handle *handle)
+{
+	return handle->claims ? handle->seat - handle->claims->first : 0;
 }
 
 /* Which consumer of the graph, or which of several producers. */
 unsigned int disruptor_handle_index(const struct disruptor_handle *handle)
 {
-	if (disruptor_is_one_of_producers(handle))
-		return handle->seat - disruptor_producer_seat(&handle->ring->core, 0);
 	return handle->role == DISRUPTOR_ROLE_CONSUMER ?
-		handle->seat - DISRUPTOR_SEAT_CONSUMER(0) : 0;
+		handle->publishes - DISRUPTOR_SEAT_CONSUMER(0) :
+		disruptor_handle_place(handle);
+}
+
+unsigned int disruptor_handle_worker(const struct disruptor_handle *handle)
+{
+	return disruptor_handle_group(handle) ? disruptor_handle_place(handle) : 0;
 }
 
 void disruptor_handle_free(struct disruptor_handle *handle)

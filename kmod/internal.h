@@ -6,7 +6,7 @@
  *
  *   file ----> handle ----> ring <---- registry, if the ring has a name
  *                ^            |
- *                +-- holder --+-- seat, one for the producers and each consumer
+ *                +-- holder --+-- seat: see disruptor_core_measure()
  *
  * A file owns its handle, a handle and the registry each own a reference to the
  * ring, the ring owns its memory.  A seat only points to the handle that holds
@@ -54,12 +54,13 @@ struct io_uring_cmd;
 
 /**
  * struct disruptor_seat - a place in the graph; outlives those who hold it
- * @holder: the role that holds it, or NULL
+ * @holder: the role that holds it, or NULL; of a group and of several producers the
+ *	seats behind have one each
  * @attaches: see struct disruptor_seat_stats
  * @detaches: likewise
  * @losses: likewise
  * @evictions: likewise
- * @gone: its holder went, and its time is running out
+ * @gone: its holder went, or all workers, and its time is running out
  * @gone_at: since when, in jiffies
  * @sleeps: likewise
  * @wakes: likewise
@@ -83,6 +84,7 @@ struct disruptor_seat {
  * @control: the control region
  * @sequences: a page for each seat
  * @availability: the laps; NULL: there is one producer at a time
+ * @done: laps for each worker group; NULL: there is none
  * @events: the slots, once
  * @pages: all of them
  * @user: whose RLIMIT_MEMLOCK they count against; NULL: nobody's
@@ -93,6 +95,7 @@ struct disruptor_memory {
 	struct disruptor_control *control;
 	void *sequences;
 	u32 *availability;
+	void *done;
 	void *events;
 	unsigned long pages;
 	struct user_struct *user;
@@ -116,8 +119,7 @@ struct disruptor_ring {
 
 	struct mutex lock;		/* membership: all below */
 	unsigned int producers;		/* attached */
-	struct disruptor_seat seats[DISRUPTOR_MAX_SEATS +
-				    DISRUPTOR_MAX_PRODUCERS];
+	struct disruptor_seat *seats;	/* as many as core.nr_seats */
 	u64 changes;			/* how often a role came or went */
 	wait_queue_head_t watchers;	/* ring fds that poll for changes */
 
@@ -136,9 +138,11 @@ struct disruptor_ring {
  * @ring: the ring; a reference
  * @role: DISRUPTOR_ROLE_*; constant
  * @access: DISRUPTOR_ACCESS_* of a ring fd; constant
- * @seat: of a role, its number: whose page it owns; constant
+ * @seat: of a role, its number: whose page it owns; constant once it has one
  * @publishes: the seat whose counter it moves: that of the producers for each of
- *	them; constant
+ *	them, that of its group for a worker; constant
+ * @claims: of one of several producers, and of a worker: with whom it shares that
+ *	counter, or the one before it; else NULL; constant
  * @pid: the process that made it; a reference
  * @mapping: of the fd's own inode: all maps of this handle and no others
  * @map_lock: protects what follows
@@ -158,6 +162,7 @@ struct disruptor_handle {
 	u32 access;
 	unsigned int seat;
 	unsigned int publishes;
+	struct disruptor_claims *claims;
 	struct pid *pid;
 	struct address_space *mapping;
 
@@ -209,8 +214,11 @@ void disruptor_memory_init(void);
 struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 						u32 role, unsigned int seat,
 						u32 access);
-bool disruptor_is_one_of_producers(const struct disruptor_handle *handle);
+struct disruptor_group *
+disruptor_handle_group(const struct disruptor_handle *handle);
+unsigned int disruptor_handle_place(const struct disruptor_handle *handle);
 unsigned int disruptor_handle_index(const struct disruptor_handle *handle);
+unsigned int disruptor_handle_worker(const struct disruptor_handle *handle);
 void disruptor_handle_free(struct disruptor_handle *handle);
 struct file *disruptor_handle_file(struct disruptor_handle *handle);
 
@@ -224,11 +232,13 @@ void disruptor_consumer_leaves(struct disruptor_ring *ring, unsigned int seat);
 long disruptor_role_evict(struct disruptor_ring *ring,
 			  struct disruptor_evict_args __user *uargs);
 
-/* recovery.c: the claims of dead producers */
+/* recovery.c: the claims of the dead */
 void disruptor_recovery_init(struct disruptor_ring *ring);
 void disruptor_recovery_exit(struct disruptor_ring *ring);
 void disruptor_recovery_run(struct disruptor_ring *ring);
 void disruptor_recovery_unmapped(struct disruptor_handle *handle);
+long disruptor_role_adopt(struct disruptor_handle *handle,
+			  struct disruptor_adopt_args __user *uargs);
 
 /* expiry.c: required consumers that are waited for only so long */
 void disruptor_expiry_init(struct disruptor_ring *ring);

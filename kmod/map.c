@@ -39,13 +39,15 @@ static pgoff_t region_pages(const struct disruptor_handle *handle,
 	case DISRUPTOR_REGION_CONTROL:
 		return PFN_UP(sizeof(struct disruptor_control));
 	case DISRUPTOR_REGION_SEQUENCES:
-		return disruptor_seats(core);
+		return core->nr_seats;
 	case DISRUPTOR_REGION_OWN:
-		return disruptor_is_one_of_producers(handle) ? 2 : 1;
+		return handle->claims ? 2 : 1;
 	case DISRUPTOR_REGION_AVAILABILITY:
 		return core->availability ?
-			PFN_UP((core->geometry.index_mask + 1) *
-			       sizeof(*core->availability)) : 0;
+			disruptor_laps_bytes(core) >> PAGE_SHIFT : 0;
+	case DISRUPTOR_REGION_DONE:
+		return disruptor_handle_group(handle) ?
+			disruptor_laps_bytes(core) >> PAGE_SHIFT : 0;
 	case DISRUPTOR_REGION_EVENTS:
 		return 2 * (ring->core.geometry.events_bytes >> PAGE_SHIFT);
 	}
@@ -53,16 +55,16 @@ static pgoff_t region_pages(const struct disruptor_handle *handle,
 }
 
 /*
- * A role's own page; one of several producers has the cursor's before it, which
- * all of them move.
+ * A role's own page; one of several producers, or of workers, has the cursor's or
+ * the group's before it, which all of them move.
  */
 static void *own_address(const struct disruptor_handle *handle,
 			 unsigned long offset)
 {
 	unsigned int seat = handle->seat;
 
-	if (disruptor_is_one_of_producers(handle) && !offset)
-		seat = DISRUPTOR_SEAT_PRODUCERS;
+	if (handle->claims && !offset)
+		seat = handle->publishes;
 	return handle->ring->core.sequences + seat * PAGE_SIZE;
 }
 
@@ -82,6 +84,8 @@ static void *region_address(const struct disruptor_handle *handle,
 		return own_address(handle, offset);
 	case DISRUPTOR_REGION_AVAILABILITY:
 		return (void *)ring->core.availability + offset;
+	case DISRUPTOR_REGION_DONE:
+		return (void *)handle->claims->laps + offset;
 	}
 	if (offset >= ring->core.geometry.events_bytes)
 		offset -= ring->core.geometry.events_bytes;
@@ -96,8 +100,7 @@ static enum rights events_rights(const struct disruptor_handle *handle)
 		return READ_WRITE;
 	if (handle->role == DISRUPTOR_ROLE_NONE)
 		return READ_ONLY;
-	consumer = &handle->ring->core.consumers[handle->seat -
-					    DISRUPTOR_SEAT_CONSUMER(0)];
+	consumer = &handle->ring->core.consumers[disruptor_handle_index(handle)];
 	return consumer->flags & DISRUPTOR_CONSUMER_MODIFIES ?
 		READ_WRITE : READ_ONLY;
 }
@@ -116,6 +119,8 @@ static enum rights region_rights(const struct disruptor_handle *handle,
 								 READ_ONLY;
 	if (region == DISRUPTOR_REGION_EVENTS)
 		return events_rights(handle);
+	if (region == DISRUPTOR_REGION_DONE)
+		return READ_WRITE;
 	return READ_ONLY;
 }
 
@@ -180,7 +185,7 @@ static void region_open(struct vm_area_struct *vma)
 
 /*
  * Who unmaps its counter, or is killed, may have published and not yet called
- * WAKE, or claimed and not yet published; nor will the fd be closed, if another
+ * WAKE, or claimed and not yet settled; nor will the fd be closed, if another
  * process has it as well.
  */
 static void region_close(struct vm_area_struct *vma)

@@ -44,6 +44,26 @@ static void store_counter(const struct disruptor_core *core, unsigned int seat,
 	smp_store_release(disruptor_counter(core, seat), sequence);
 }
 
+/* Where a seat is, by its own account: of a group, what it has claimed. */
+u64 disruptor_position(const struct disruptor_core *core, unsigned int seat)
+{
+	const struct disruptor_group *group = disruptor_group_of(core, seat);
+
+	return group ? smp_load_acquire(group->claims.claimed) :
+		       load_counter(core, seat);
+}
+
+static void set_position(struct disruptor_core *core, unsigned int seat,
+			 u64 sequence)
+{
+	struct disruptor_group *group = disruptor_group_of(core, seat);
+
+	if (group)
+		disruptor_group_begins(core, group, sequence, sequence);
+	else
+		store_counter(core, seat, sequence);
+}
+
 static u64 oldest_kept(const struct disruptor_core *core, u64 cursor)
 {
 	u64 slots = core->geometry.slots;
@@ -65,7 +85,7 @@ static u64 first_gap(const struct disruptor_core *core, u64 from, u64 cursor)
 	u64 oldest = oldest_kept(core, cursor);
 
 	from = max(from, oldest);
-	return disruptor_published(core, min(from, cursor), cursor);
+	return disruptor_settled(core, &core->producers, min(from, cursor), cursor);
 }
 
 /*
@@ -82,7 +102,7 @@ u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
 
 	if (sees_gaps(core, mask)) {
 		if (seat != DISRUPTOR_SEAT_PRODUCERS)
-			sequence = load_counter(core, seat);
+			sequence = disruptor_position(core, seat);
 		return first_gap(core, sequence, lowest);
 	}
 	for (i = 0; i < core->nr_consumers; i++) {
@@ -135,19 +155,9 @@ void disruptor_core_init(struct disruptor_core *core)
 		if (!disruptor_is_optional(core, DISRUPTOR_SEAT_CONSUMER(i)))
 			present |= 1ULL << i;
 	}
+	disruptor_claims_init(core);
+	disruptor_groups_init(core);
 	set_present(core, present);
-}
-
-static u64 first_gap_of_all(const struct disruptor_core *core, u64 cursor)
-{
-	u64 from, gap;
-
-	for (from = 0;; from = gap) {
-		gap = first_gap(core, from, cursor);
-		if (gap == cursor || gap == from)
-			return gap;
-		cond_resched();
-	}
 }
 
 /*
@@ -166,7 +176,8 @@ u64 disruptor_start(const struct disruptor_core *core, unsigned int seat)
 		return disruptor_barrier(core, seat);
 	cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
 	do {
-		gap = first_gap_of_all(core, cursor);
+		gap = disruptor_all_settled(core, &core->producers,
+					    oldest_kept(core, cursor), cursor);
 		cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
 	} while (gap < oldest_kept(core, cursor) && --looks);
 	return gap;
@@ -175,7 +186,7 @@ u64 disruptor_start(const struct disruptor_core *core, unsigned int seat)
 /* Until its start is known, the joiner's counter holds everybody back. */
 void disruptor_join_begin(struct disruptor_core *core, unsigned int seat, u64 at)
 {
-	store_counter(core, seat, at);
+	set_position(core, seat, at);
 	set_present(core, core->present | disruptor_consumer_bit(seat));
 }
 
@@ -183,22 +194,31 @@ void disruptor_join_begin(struct disruptor_core *core, unsigned int seat, u64 at
 void disruptor_join_finish(struct disruptor_core *core, unsigned int seat,
 			   u64 at)
 {
-	store_counter(core, seat, at);
+	set_position(core, seat, at);
 }
 
 /*
  * A consumer that the others have waited for goes on where the last holder
- * stopped, but for what no consumer can have reached by playing fair.
+ * stopped, but for what no consumer can have reached by playing fair.  So does a
+ * group; what its last workers left is found by disruptor_recover().
  */
 void disruptor_resume(struct disruptor_core *core, unsigned int seat)
 {
 	u64 cursor = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
 	u64 oldest = oldest_kept(core, cursor);
 	u64 barrier = disruptor_start(core, seat);
+	struct disruptor_group *group = disruptor_group_of(core, seat);
 	u64 sequence = load_counter(core, seat);
+	u64 claimed = disruptor_position(core, seat);
 
 	sequence = max(sequence, oldest);
-	store_counter(core, seat, min(sequence, barrier));
+	sequence = min(sequence, barrier);
+	claimed = min(claimed, barrier);
+	if (group)
+		disruptor_group_begins(core, group, sequence,
+				       max(claimed, sequence));
+	else
+		store_counter(core, seat, sequence);
 }
 
 /*

@@ -89,6 +89,7 @@ static void *zeroed_pages(unsigned long bytes)
 static void free_pages_of(struct disruptor_memory *memory)
 {
 	vfree(memory->events);
+	vfree(memory->done);
 	vfree(memory->availability);
 	vfree(memory->sequences);
 	vfree(memory->control);
@@ -99,11 +100,11 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 {
 	const struct disruptor_geometry *geometry = &core->geometry;
 	unsigned long control = PAGE_ALIGN(sizeof(*memory->control));
-	unsigned long sequences = disruptor_seats(core) * PAGE_SIZE;
+	unsigned long sequences = core->nr_seats * PAGE_SIZE;
 	unsigned long availability = core->nr_producers < 2 ? 0 :
-		PAGE_ALIGN((geometry->index_mask + 1) *
-			   sizeof(*memory->availability));
-	unsigned long others = control + sequences + availability;
+		disruptor_laps_bytes(core);
+	unsigned long done = core->nr_groups * disruptor_laps_bytes(core);
+	unsigned long others = control + sequences + availability + done;
 	int err;
 
 	if (geometry->events_bytes > LONG_MAX - others)
@@ -117,9 +118,12 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 	memory->sequences = zeroed_pages(sequences);
 	if (availability)
 		memory->availability = zeroed_pages(availability);
+	if (done)
+		memory->done = zeroed_pages(done);
 	memory->events = zeroed_pages(geometry->events_bytes);
 	if (memory->control && memory->sequences && memory->events &&
-	    (memory->availability || !availability))
+	    (memory->availability || !availability) &&
+	    (memory->done || !done))
 		return 0;
 
 	free_pages_of(memory);

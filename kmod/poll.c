@@ -16,7 +16,8 @@ static __poll_t consumer_events(const struct disruptor_handle *handle,
 					      DISRUPTOR_SEAT_PRODUCERS);
 	u64 own = READ_ONCE(*disruptor_counter(&ring->core, handle->publishes));
 
-	if (barrier > own)
+	if (barrier > disruptor_position(&ring->core, handle->publishes) ||
+	    disruptor_has_orphans(&ring->core, handle->publishes))
 		return EPOLLIN | EPOLLRDNORM;
 	if (ended && own >= READ_ONCE(*cursor))
 		return EPOLLHUP;

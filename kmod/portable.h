@@ -8,7 +8,9 @@
 
 #ifdef __KERNEL__
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/container_of.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -31,6 +33,14 @@ typedef uint64_t u64;
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define try_cmpxchg(p, old, new)					\
+	__atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, \
+				    __ATOMIC_SEQ_CST)
+
+#define container_of(p, type, member)					\
+	((type *)((char *)(p) - offsetof(type, member)))
 
 #define cond_resched()		((void)0)
 

@@ -18,6 +18,13 @@
 
 static atomic64_t last_id;
 
+static void free_core(struct disruptor_ring *ring)
+{
+	kvfree(ring->seats);
+	kvfree(ring->core.groups);
+	kfree(ring->core.consumers);
+}
+
 static void ring_free(struct kref *refs)
 {
 	struct disruptor_ring *ring = container_of(refs, struct disruptor_ring,
@@ -28,7 +35,7 @@ static void ring_free(struct kref *refs)
 	trace_disruptor_destroy(ring);
 	disruptor_memory_free(&ring->memory);
 	put_user_ns(ring->user_ns);
-	kfree(ring->core.consumers);
+	free_core(ring);
 	kfree(ring);
 }
 
@@ -61,6 +68,14 @@ static bool ring_permits(const struct disruptor_ring *ring, u32 access)
 const char *disruptor_seat_name(const struct disruptor_ring *ring,
 				unsigned int seat)
 {
+	unsigned int i;
+
+	for (i = 0; i < ring->core.nr_groups; i++) {
+		const struct disruptor_group *group = &ring->core.groups[i];
+
+		if (seat - group->claims.first < group->claims.nr)
+			seat = group->seat;
+	}
 	if (seat == DISRUPTOR_SEAT_PRODUCERS || seat > ring->core.nr_consumers)
 		return "";
 	return ring->core.consumers[seat - DISRUPTOR_SEAT_CONSUMER(0)].name;
@@ -116,6 +131,21 @@ get_graph(const struct disruptor_create_args *args)
 	return consumers;
 }
 
+static int alloc_core(struct disruptor_ring *ring)
+{
+	struct disruptor_core *core = &ring->core;
+
+	ring->seats = kvcalloc(core->nr_seats, sizeof(*ring->seats),
+			       GFP_KERNEL_ACCOUNT);
+	if (!ring->seats)
+		return -ENOMEM;
+	if (!core->nr_groups)
+		return 0;
+	core->groups = kvcalloc(core->nr_groups, sizeof(*core->groups),
+				GFP_KERNEL_ACCOUNT);
+	return core->groups ? 0 : -ENOMEM;
+}
+
 /* Takes @consumers over, whether it fails or not. */
 static struct disruptor_ring *
 ring_alloc(const struct disruptor_create_args *args,
@@ -137,12 +167,17 @@ ring_alloc(const struct disruptor_create_args *args,
 		.nr_producers = max(args->producers, 1U),
 		.page_size = PAGE_SIZE,
 	};
+	disruptor_core_measure(&ring->core);
+	err = alloc_core(ring);
+	if (err)
+		goto no_memory;
 	err = disruptor_memory_alloc(&ring->memory, &ring->core);
 	if (err)
 		goto no_memory;
 	ring->core.control = ring->memory.control;
 	ring->core.sequences = ring->memory.sequences;
 	ring->core.availability = ring->memory.availability;
+	ring->core.done = ring->memory.done;
 	disruptor_core_init(&ring->core);
 
 	kref_init(&ring->refs);
@@ -161,7 +196,10 @@ ring_alloc(const struct disruptor_create_args *args,
 	return ring;
 
 no_memory:
+	free_core(ring);
 	kfree(ring);
+	return ERR_PTR(err);
+
 no_ring:
 	kfree(consumers);
 	return ERR_PTR(err);

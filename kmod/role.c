@@ -32,31 +32,27 @@ static int find_seat(const struct disruptor_ring *ring, u32 role,
 }
 
 /* Under ring->lock.  A seat of its own, where there may be several. */
-static int producer_arrives(struct disruptor_handle *handle)
+static int claimant_arrives(struct disruptor_handle *handle)
 {
-	struct disruptor_ring *ring = handle->ring;
-	int index;
+	int index = disruptor_claimant_joins(handle->claims);
 
-	if (disruptor_is_one_of_producers(handle)) {
-		index = disruptor_producer_joins(&ring->core);
-		if (index < 0)
-			return index;
-		handle->seat = disruptor_producer_seat(&ring->core, index);
-	}
-	disruptor_set_producers(&ring->core, ++ring->producers, false);
+	if (index < 0)
+		return index;
+	handle->seat = handle->claims->first + index;
 	return 0;
 }
 
-/* Its claims are settled before the end of the stream is told. */
-static void producer_leaves(struct disruptor_handle *handle, bool end)
+/* Under ring->lock.  Nobody can write its pages any more. */
+static void claimant_leaves(struct disruptor_handle *handle)
 {
-	struct disruptor_ring *ring = handle->ring;
+	disruptor_claimant_dies(&handle->ring->core, handle->claims,
+				disruptor_handle_place(handle));
+	disruptor_recovery_run(handle->ring);
+}
 
-	if (disruptor_is_one_of_producers(handle)) {
-		disruptor_producer_dies(&ring->core, handle->seat -
-					disruptor_producer_seat(&ring->core, 0));
-		disruptor_recovery_run(ring);
-	}
+static void producer_leaves(struct disruptor_ring *ring, bool end)
+{
+
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
 				!ring->producers && end);
@@ -76,7 +72,7 @@ static void membership_changed(struct disruptor_ring *ring)
 	ring->changes++;
 	disruptor_wait_kick(ring);
 	/* Pollers of EPOLLHUP alone have not armed for anything. */
-	for (seat = 0; seat < disruptor_seats(&ring->core); seat++) {
+	for (seat = 0; seat < ring->core.nr_seats; seat++) {
 		if (ring->seats[seat].holder)
 			wake_up_all(&ring->seats[seat].holder->poll_queue);
 	}
@@ -122,26 +118,36 @@ void disruptor_consumer_leaves(struct disruptor_ring *ring, unsigned int seat)
 	membership_changed(ring);
 }
 
+/* Under ring->lock.  A group arrives with its first worker. */
+static void worker_arrives(struct disruptor_handle *handle)
+{
+	if (hweight64(handle->claims->living) > 1)
+		return;
+	consumer_arrives(handle->ring, handle->publishes);
+	disruptor_recovery_run(handle->ring);
+}
+
 /* Under ring->lock.  @sequence: where the role goes on. */
 static int take_seat(struct disruptor_handle *handle, u64 *sequence)
 {
 	struct disruptor_ring *ring = handle->ring;
-	int err = 0;
+	int err;
 
-	if (ring->seats[handle->seat].holder)
-		return -EBUSY;
-	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
-		err = producer_arrives(handle);
-	else
-		consumer_arrives(ring, handle->seat);
+	err = handle->claims ? claimant_arrives(handle) :
+	      ring->seats[handle->seat].holder ? -EBUSY : 0;
 	if (err)
 		return err;
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		disruptor_set_producers(&ring->core, ++ring->producers, false);
+	else if (handle->claims)
+		worker_arrives(handle);
+	else
+		consumer_arrives(ring, handle->seat);
 	ring->seats[handle->seat].holder = handle;
 	ring->seats[handle->seat].attaches++;
 	membership_changed(ring);
 
-	*sequence = READ_ONCE(*disruptor_counter(&ring->core,
-						 handle->publishes));
+	*sequence = disruptor_position(&ring->core, handle->publishes);
 	trace_disruptor_attach(ring, handle->seat, *sequence);
 	return 0;
 }
@@ -151,21 +157,38 @@ static void vacate(struct disruptor_handle *handle)
 {
 	disruptor_map_revoke(handle);
 	handle->ring->seats[handle->seat].holder = NULL;
+	if (handle->claims)
+		claimant_leaves(handle);
 }
 
-/* Under ring->lock.  @end: what the last producer leaves has ended. */
-static void free_seat(struct disruptor_handle *handle, bool end)
+/* Of a consumer's seat: of a group's, that no worker is left. */
+static bool nobody_holds(const struct disruptor_handle *handle)
 {
-	struct disruptor_ring *ring = handle->ring;
-	unsigned int seat = handle->seat;
+	return !handle->claims || !handle->claims->living;
+}
 
-	vacate(handle);
-	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
-		producer_leaves(handle, end);
-	else if (disruptor_is_optional(&ring->core, seat))
+/* Under ring->lock.  Nobody holds it now. */
+static void consumer_is_gone(struct disruptor_ring *ring, unsigned int seat)
+{
+	if (disruptor_is_optional(&ring->core, seat))
 		ungate(ring, seat);
 	else
 		disruptor_expiry_begin(ring, seat);
+}
+
+/*
+ * Under ring->lock.  @end: what the last producer leaves has ended; its claims are
+ * settled before that is told.
+ */
+static void free_seat(struct disruptor_handle *handle, bool end)
+{
+	struct disruptor_ring *ring = handle->ring;
+
+	vacate(handle);
+	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
+		producer_leaves(ring, end);
+	else if (nobody_holds(handle))
+		consumer_is_gone(ring, handle->publishes);
 	membership_changed(ring);
 	wake_up_all(&handle->poll_queue);
 }
@@ -196,8 +219,8 @@ static void note_vacancy(struct vacancy *vacancy,
 	};
 	if (handle->role == DISRUPTOR_ROLE_PRODUCER)
 		return;
-	vacancy->present = disruptor_is_present(&ring->core, handle->seat);
-	vacancy->gone = ring->seats[handle->seat].gone;
+	vacancy->present = disruptor_is_present(&ring->core, handle->publishes);
+	vacancy->gone = ring->seats[handle->publishes].gone;
 }
 
 /*
@@ -217,12 +240,12 @@ static void retract(struct disruptor_handle *handle,
 		vacate(handle);
 		ring->seats[seat].attaches--;
 		if (handle->role == DISRUPTOR_ROLE_PRODUCER)
-			producer_leaves(handle, alone ? vacancy->ended :
-							ends_by_itself(ring));
-		else if (!vacancy->present)
-			ungate(ring, seat);
-		else if (vacancy->gone)
-			disruptor_expiry_begin(ring, seat);
+			producer_leaves(ring, alone ? vacancy->ended :
+						      ends_by_itself(ring));
+		else if (!vacancy->present && nobody_holds(handle))
+			ungate(ring, handle->publishes);
+		else if (vacancy->gone && nobody_holds(handle))
+			disruptor_expiry_begin(ring, handle->publishes);
 		membership_changed(ring);
 		trace_disruptor_detach(ring, seat, DISRUPTOR_LEFT_LOST);
 	}
@@ -245,7 +268,7 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 	err = disruptor_args_get(&args, sizeof(args), uargs);
 	if (err)
 		return err;
-	if (args.flags)
+	if (args.flags || args.reserved)
 		return -EINVAL;
 	seat = find_seat(ring, args.role, args.name);
 	if (seat == -EINVAL)
@@ -284,6 +307,7 @@ long disruptor_role_attach(struct disruptor_handle *ring_handle,
 		goto no_seat;
 
 	args.index = disruptor_handle_index(handle);
+	args.worker = disruptor_handle_worker(handle);
 	err = disruptor_args_put(uargs, &args, sizeof(args));
 	if (err) {
 		retract(handle, &vacancy);
@@ -344,31 +368,52 @@ void disruptor_role_lost(struct disruptor_handle *handle)
 }
 
 /* Under ring->lock. */
-static int evict(struct disruptor_ring *ring, unsigned int seat, u32 flags)
+static int evict(struct disruptor_ring *ring, unsigned int seat)
 {
 	struct disruptor_handle *holder = ring->seats[seat].holder;
-	bool ungates = flags & DISRUPTOR_EVICT_UNGATE;
 
-	if (!holder && !(ungates && disruptor_is_present(&ring->core, seat)))
+	if (!holder)
 		return -ESRCH;
-	if (holder) {
-		free_seat(holder, ends_by_itself(ring));
-		ring->seats[seat].evictions++;
-	}
-	if (ungates && disruptor_is_present(&ring->core, seat))
-		disruptor_consumer_leaves(ring, seat);
-	trace_disruptor_evict(ring, seat, ungates ? DISRUPTOR_LEFT_UNGATED :
-						  DISRUPTOR_LEFT_EVICTED);
+	free_seat(holder, ends_by_itself(ring));
+	ring->seats[seat].evictions++;
+	trace_disruptor_evict(ring, seat, DISRUPTOR_LEFT_EVICTED);
 	return 0;
 }
 
-static int producer_seat(const struct disruptor_ring *ring, unsigned int index)
+/* Under ring->lock.  Whoever holds the consumer's seat, or is a worker of it. */
+static int evict_and_ungate(struct disruptor_ring *ring, unsigned int seat)
 {
-	if (index >= ring->core.nr_producers)
-		return -EINVAL;
-	return ring->core.availability ?
-		disruptor_producer_seat(&ring->core, index) :
-		DISRUPTOR_SEAT_PRODUCERS;
+	struct disruptor_group *group = disruptor_group_of(&ring->core, seat);
+	unsigned int first = group ? group->claims.first : seat;
+	unsigned int nr = group ? group->claims.nr : 1;
+	int err = -ESRCH;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!evict(ring, first + i))
+			err = 0;
+	}
+	if (disruptor_is_present(&ring->core, seat)) {
+		disruptor_consumer_leaves(ring, seat);
+		err = 0;
+	}
+	if (!err)
+		trace_disruptor_evict(ring, seat, DISRUPTOR_LEFT_UNGATED);
+	return err;
+}
+
+/* The seat of the @index-th of those that @seat is shared by; -EINVAL. */
+static int seat_at(const struct disruptor_ring *ring, unsigned int seat,
+		   unsigned int index)
+{
+	const struct disruptor_claims *claims = &ring->core.producers;
+	struct disruptor_group *group = disruptor_group_of(&ring->core, seat);
+
+	if (group)
+		claims = &group->claims;
+	else if (seat != DISRUPTOR_SEAT_PRODUCERS || !claims->nr)
+		return index ? -EINVAL : (int)seat;
+	return index < claims->nr ? (int)(claims->first + index) : -EINVAL;
 }
 
 long disruptor_role_evict(struct disruptor_ring *ring,
@@ -385,11 +430,11 @@ long disruptor_role_evict(struct disruptor_ring *ring,
 		return -EINVAL;
 	if (args.flags && args.role != DISRUPTOR_ROLE_CONSUMER)
 		return -EINVAL;
-	seat = find_seat(ring, args.role, args.name);
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		seat = producer_seat(ring, args.index);
-	else if (args.index)
+	if (args.flags && args.index)
 		return -EINVAL;
+	seat = find_seat(ring, args.role, args.name);
+	if (seat >= 0 && !args.flags)
+		seat = seat_at(ring, seat, args.index);
 	if (seat == -EINVAL)
 		return seat;
 	if (!disruptor_ring_owned(ring))
@@ -398,7 +443,7 @@ long disruptor_role_evict(struct disruptor_ring *ring,
 		return seat;
 
 	mutex_lock(&ring->lock);
-	err = evict(ring, seat, args.flags);
+	err = args.flags ? evict_and_ungate(ring, seat) : evict(ring, seat);
 	mutex_unlock(&ring->lock);
 	return err;
 }

@@ -28,6 +28,8 @@ static void fill_info(struct disruptor_info *info,
 	info->uid = from_kuid_munged(current_user_ns(), ring->uid);
 	info->gid = from_kgid_munged(current_user_ns(), ring->gid);
 	info->producers = ring->core.nr_producers;
+	info->worker = disruptor_handle_worker(handle);
+	info->reserved = 0;
 	strscpy_pad(info->name, ring->name, sizeof(info->name));
 }
 
@@ -60,6 +62,7 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 		      const struct disruptor_ring *ring, unsigned int seat)
 {
 	const struct disruptor_seat *from = &ring->seats[seat];
+	const struct disruptor_group *group;
 
 	stats->sequence = READ_ONCE(*disruptor_counter(&ring->core, seat));
 	if (from->holder) {
@@ -72,9 +75,12 @@ static void fill_seat(struct disruptor_seat_stats *stats,
 	stats->evictions = from->evictions;
 	stats->sleeps = READ_ONCE(from->sleeps);
 	stats->wakes = READ_ONCE(from->wakes);
-	/* One of several producers publishes, and waits, as the producers do. */
+	/* The rest is what several have in common. */
 	if (seat > ring->core.nr_consumers)
 		return;
+	group = disruptor_group_of(&ring->core, seat);
+	if (group && group->claims.living)
+		stats->flags |= DISRUPTOR_SEAT_HELD;
 	stats->waits_on = ring->core.control->seat[seat].waits_on;
 	stats->interrupts = READ_ONCE(ring->core.fencing[seat].interrupts);
 	if (seat != DISRUPTOR_SEAT_PRODUCERS &&
@@ -94,7 +100,8 @@ static u64 fill_stats(struct disruptor_stats *stats,
 	stats->state = ring->core.control->state;
 	stats->epoch = ring->core.control->epoch;
 	stats->aborted = ring->core.aborted;
-	for (seat = 0; seat < disruptor_seats(&ring->core); seat++)
+	stats->adopted = ring->core.adopted;
+	for (seat = 0; seat < ring->core.nr_seats; seat++)
 		fill_seat(&seats[seat], ring, seat);
 	changes = ring->changes;
 	mutex_unlock(&ring->lock);
@@ -116,7 +123,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 		     struct disruptor_stats __user *uargs)
 {
 	struct disruptor_ring *ring = handle->ring;
-	unsigned int nr = disruptor_seats(&ring->core);
+	unsigned int nr = ring->core.nr_seats;
 	struct disruptor_seat_stats *seats;
 	struct disruptor_stats stats;
 	unsigned int room;
@@ -171,6 +178,9 @@ void disruptor_show_fdinfo(struct seq_file *m, struct file *file)
 	if (handle->role == DISRUPTOR_ROLE_CONSUMER)
 		seq_printf(m, "disruptor-consumer:\t%s\n",
 			   disruptor_seat_name(ring, seat));
+	if (disruptor_handle_group(handle))
+		seq_printf(m, "disruptor-worker:\t%u\n",
+			   disruptor_handle_worker(handle));
 	seq_printf(m, "disruptor-cursor:\t%llu\n",
 		   READ_ONCE(*disruptor_counter(&ring->core, DISRUPTOR_SEAT_PRODUCERS)));
 	if (handle->role != DISRUPTOR_ROLE_NONE) {

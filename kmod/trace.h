@@ -74,6 +74,44 @@ TRACE_EVENT(disruptor_abort,
 		  __entry->events, __entry->below)
 );
 
+/* What dead workers left; and what of it has gone to another. */
+DECLARE_EVENT_CLASS(disruptor_left,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 const struct disruptor_intent *events),
+	TP_ARGS(ring, seat, events),
+	TP_STRUCT__entry(
+		__field(u64, ring)
+		__field(u64, lo)
+		__field(u64, hi)
+		__field(u32, seat)
+		__array(char, name, DISRUPTOR_CONSUMER_NAME_LEN)
+	),
+	TP_fast_assign(
+		__entry->ring = ring->id;
+		__entry->lo = events->lo;
+		__entry->hi = events->hi;
+		__entry->seat = seat;
+		strscpy(__entry->name, disruptor_seat_name(ring, seat),
+			DISRUPTOR_CONSUMER_NAME_LEN);
+	),
+	TP_printk("ring=%llu seat=%u name=%s lo=%llu hi=%llu", __entry->ring,
+		  __entry->seat, __entry->name, __entry->lo, __entry->hi)
+);
+
+/* The group's seat; from the first to the last. */
+DEFINE_EVENT(disruptor_left, disruptor_orphan,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 const struct disruptor_intent *events),
+	TP_ARGS(ring, seat, events)
+);
+
+/* The seat of the worker that has them now. */
+DEFINE_EVENT(disruptor_left, disruptor_adopt,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 const struct disruptor_intent *events),
+	TP_ARGS(ring, seat, events)
+);
+
 TRACE_EVENT(disruptor_attach,
 	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
 		 u64 sequence),

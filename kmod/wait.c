@@ -231,7 +231,7 @@ int disruptor_wait_for(struct disruptor_handle *handle, u64 target,
 	const struct disruptor_core *core = &handle->ring->core;
 	bool produces = handle->role == DISRUPTOR_ROLE_PRODUCER;
 	u64 ahead = produces ? core->geometry.slots : 0;
-	u64 own = READ_ONCE(*disruptor_counter(core, handle->publishes));
+	u64 own = disruptor_position(core, handle->publishes);
 	int err;
 
 	if (target > own && target - own > most_ahead(core))

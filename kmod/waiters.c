@@ -63,9 +63,17 @@ static void add_seat(struct disruptor_seat_set *set, unsigned int seat)
 		set->consumers |= disruptor_consumer_bit(seat);
 }
 
+/* One who has no part in the rest may have to: another worker may die over it. */
+static bool may_leave(const struct disruptor_core *core, unsigned int seat)
+{
+	return !disruptor_group_of(core, seat) ||
+	       counter(core, seat) >= counter(core, DISRUPTOR_SEAT_PRODUCERS);
+}
+
 /*
  * Where things stand: 0, the target is met; -ENODATA, it never will be, for the
- * stream has ended and the seat has all of it before it; -EAGAIN.
+ * stream has ended and the seat has all of it before it, or of a group, behind it;
+ * -EAGAIN.  Workers also wait for what others leave.
  */
 int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
 		      u64 target, u64 *reached)
@@ -73,10 +81,11 @@ int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
 	bool ended = disruptor_stream_ended(core);
 
 	*reached = disruptor_barrier(core, seat);
-	if (*reached >= target)
+	if (*reached >= target || disruptor_has_orphans(core, seat))
 		return 0;
 	if (seat != DISRUPTOR_SEAT_PRODUCERS && ended &&
-	    *reached >= counter(core, DISRUPTOR_SEAT_PRODUCERS))
+	    *reached >= counter(core, DISRUPTOR_SEAT_PRODUCERS) &&
+	    may_leave(core, seat))
 		return -ENODATA;
 	return -EAGAIN;
 }
@@ -96,7 +105,8 @@ static u64 goal(const struct disruptor_core *core,
 /*
  * The seats whose counters hold @waiter up: those below its goal that it waits
  * on, or else the cursor.  When the stream has ended and is all there, nobody
- * does; then its own, for it may want to hear that it has consumed it.
+ * does; then its own, for it may want to hear that it has consumed it, or that
+ * its group has.
  *
  * When all that it waits on are there, they still count: the last of them may be
  * between storing its counter and reading wake_at, and nobody else will call for

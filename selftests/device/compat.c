@@ -16,10 +16,11 @@
 	_Static_assert(offsetof(struct disruptor_##type, member) == (bytes), \
 		       #member " of " #type)
 
-SIZE(consumer_config, 48);
+SIZE(consumer_config, 56);
 OFFSET(consumer_config, after, 32);
 OFFSET(consumer_config, flags, 40);
 OFFSET(consumer_config, expires_ms, 44);
+OFFSET(consumer_config, workers, 48);
 
 SIZE(create_args, 104);
 OFFSET(create_args, slots, 8);
@@ -33,35 +34,43 @@ OFFSET(open_args, name, 8);
 SIZE(unlink_args, 72);
 OFFSET(unlink_args, name, 8);
 
-SIZE(attach_args, 56);
+SIZE(attach_args, 64);
 OFFSET(attach_args, index, 12);
 OFFSET(attach_args, sequence, 16);
-OFFSET(attach_args, name, 24);
+OFFSET(attach_args, worker, 24);
+OFFSET(attach_args, name, 32);
 
 SIZE(detach_args, 8);
 SIZE(evict_args, 48);
 OFFSET(evict_args, name, 16);
+
+SIZE(adopt_args, 32);
+OFFSET(adopt_args, most, 8);
+OFFSET(adopt_args, lo, 16);
+OFFSET(adopt_args, hi, 24);
 
 SIZE(wait_args, 32);
 OFFSET(wait_args, target, 8);
 OFFSET(wait_args, deadline_ns, 16);
 OFFSET(wait_args, reached, 24);
 
-SIZE(info, 144);
+SIZE(info, 152);
 OFFSET(info, index_mask, 16);
 OFFSET(info, events_bytes, 24);
 OFFSET(info, consumers, 32);
 OFFSET(info, nr_consumers, 40);
 OFFSET(info, role, 48);
 OFFSET(info, page_size, 60);
-OFFSET(info, name, 80);
+OFFSET(info, worker, 80);
+OFFSET(info, name, 88);
 
-SIZE(stats, 48);
+SIZE(stats, 56);
 OFFSET(stats, epoch, 8);
 OFFSET(stats, memory_bytes, 16);
 OFFSET(stats, aborted, 24);
-OFFSET(stats, seats, 32);
-OFFSET(stats, nr_seats, 40);
+OFFSET(stats, adopted, 32);
+OFFSET(stats, seats, 40);
+OFFSET(stats, nr_seats, 48);
 
 SIZE(seat_stats, 80);
 OFFSET(seat_stats, waits_on, 8);
@@ -69,6 +78,7 @@ OFFSET(seat_stats, flags, 16);
 OFFSET(seat_stats, attaches, 24);
 
 SIZE(publisher, 128);
+OFFSET(publisher, orphans, 28);
 OFFSET(control, epoch, 128);
 OFFSET(control, aborted, 136);
 OFFSET(control, state, 144);

@@ -19,7 +19,9 @@ AT(disruptor_consumer_config, name, 0);
 AT(disruptor_consumer_config, after, 32);
 AT(disruptor_consumer_config, flags, 40);
 AT(disruptor_consumer_config, expires_ms, 44);
-SIZE(disruptor_consumer_config, 48);
+AT(disruptor_consumer_config, workers, 48);
+AT(disruptor_consumer_config, reserved, 52);
+SIZE(disruptor_consumer_config, 56);
 
 AT(disruptor_create_args, size, 0);
 AT(disruptor_create_args, flags, 4);
@@ -48,8 +50,10 @@ AT(disruptor_attach_args, role, 4);
 AT(disruptor_attach_args, flags, 8);
 AT(disruptor_attach_args, index, 12);
 AT(disruptor_attach_args, sequence, 16);
-AT(disruptor_attach_args, name, 24);
-SIZE(disruptor_attach_args, 56);
+AT(disruptor_attach_args, worker, 24);
+AT(disruptor_attach_args, reserved, 28);
+AT(disruptor_attach_args, name, 32);
+SIZE(disruptor_attach_args, 64);
 
 AT(disruptor_detach_args, size, 0);
 AT(disruptor_detach_args, flags, 4);
@@ -79,8 +83,10 @@ AT(disruptor_info, mode, 64);
 AT(disruptor_info, uid, 68);
 AT(disruptor_info, gid, 72);
 AT(disruptor_info, producers, 76);
-AT(disruptor_info, name, 80);
-SIZE(disruptor_info, 144);
+AT(disruptor_info, worker, 80);
+AT(disruptor_info, reserved, 84);
+AT(disruptor_info, name, 88);
+SIZE(disruptor_info, 152);
 
 AT(disruptor_seat_stats, sequence, 0);
 AT(disruptor_seat_stats, waits_on, 8);
@@ -100,10 +106,11 @@ AT(disruptor_stats, state, 4);
 AT(disruptor_stats, epoch, 8);
 AT(disruptor_stats, memory_bytes, 16);
 AT(disruptor_stats, aborted, 24);
-AT(disruptor_stats, seats, 32);
-AT(disruptor_stats, nr_seats, 40);
-AT(disruptor_stats, seat_size, 44);
-SIZE(disruptor_stats, 48);
+AT(disruptor_stats, adopted, 32);
+AT(disruptor_stats, seats, 40);
+AT(disruptor_stats, nr_seats, 48);
+AT(disruptor_stats, seat_size, 52);
+SIZE(disruptor_stats, 56);
 
 AT(disruptor_wait_args, size, 0);
 AT(disruptor_wait_args, flags, 4);
@@ -111,6 +118,13 @@ AT(disruptor_wait_args, target, 8);
 AT(disruptor_wait_args, deadline_ns, 16);
 AT(disruptor_wait_args, reached, 24);
 SIZE(disruptor_wait_args, 32);
+
+AT(disruptor_adopt_args, size, 0);
+AT(disruptor_adopt_args, flags, 4);
+AT(disruptor_adopt_args, most, 8);
+AT(disruptor_adopt_args, lo, 16);
+AT(disruptor_adopt_args, hi, 24);
+SIZE(disruptor_adopt_args, 32);
 
 AT(disruptor_uring_wait, target, 0);
 AT(disruptor_uring_wait, deadline_ns, 8);
@@ -124,6 +138,7 @@ AT(disruptor_publisher, look_at, 0);
 AT(disruptor_publisher, wake_at, 8);
 AT(disruptor_publisher, waits_on, 16);
 AT(disruptor_publisher, fence, 24);
+AT(disruptor_publisher, orphans, 28);
 SIZE(disruptor_publisher, DISRUPTOR_LINE);
 
 AT(disruptor_control, layout, 0);
@@ -144,7 +159,8 @@ static_assert(DISRUPTOR_IOC_CREATE == 0xde00 && DISRUPTOR_IOC_OPEN == 0xde01 &&
 	      DISRUPTOR_IOC_UNLINK == 0xde02 && DISRUPTOR_IOC_ATTACH == 0xde03 &&
 	      DISRUPTOR_IOC_DETACH == 0xde04 && DISRUPTOR_IOC_EVICT == 0xde05 &&
 	      DISRUPTOR_IOC_INFO == 0xde06 && DISRUPTOR_IOC_STATS == 0xde07 &&
-	      DISRUPTOR_IOC_WAIT == 0xde08 && DISRUPTOR_IOC_WAKE == 0xde09,
+	      DISRUPTOR_IOC_WAIT == 0xde08 && DISRUPTOR_IOC_WAKE == 0xde09 &&
+	      DISRUPTOR_IOC_ADOPT == 0xde0a,
 	      "ioctl numbers");
 static_assert(DISRUPTOR_REGION_OFFSET(DISRUPTOR_REGION_EVENTS) == 4ULL << 40,
 	      "region offsets");

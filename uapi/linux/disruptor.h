@@ -32,6 +32,8 @@
 
 #define DISRUPTOR_MAX_CONSUMERS		64
 #define DISRUPTOR_MAX_PRODUCERS		64
+#define DISRUPTOR_MAX_WORKERS		64	/* of a group */
+#define DISRUPTOR_MAX_ALL_WORKERS	256	/* of all groups of a ring */
 #define DISRUPTOR_MAX_SLOTS		(1U << 28)
 #define DISRUPTOR_MIN_SLOT_SIZE		4	/* bytes; and the unit of slot sizes */
 #define DISRUPTOR_MAX_SLOT_SIZE		65536	/* bytes */
@@ -56,12 +58,19 @@
  * @expires_ms: of one that is not optional: how long after its holder has gone the
  *	others still wait for it, in milliseconds; then they do not until it is
  *	back, and it starts at its barrier; 0: for ever
+ * @workers: how many may be attached at once, up to DISRUPTOR_MAX_WORKERS, and
+ *	DISRUPTOR_MAX_ALL_WORKERS in the graph; 0 and 1: one.  Where there may be
+ *	several it is a group of workers, and each event goes to one of them: see
+ *	struct disruptor_intent
+ * @reserved: 0
  */
 struct disruptor_consumer_config {
 	char name[DISRUPTOR_CONSUMER_NAME_LEN];
 	__aligned_u64 after;
 	__u32 flags;
 	__u32 expires_ms;
+	__u32 workers;
+	__u32 reserved;
 };
 
 /* disruptor_create_args.flags */
@@ -139,7 +148,10 @@ struct disruptor_unlink_args {
  * @flags: 0
  * @index: out: the consumer's index in the graph; the producer's among those that
  *	may be attached at once
- * @sequence: out: the sequence at which the role goes on
+ * @sequence: out: the sequence at which the role goes on; of a worker: from which
+ *	on its group has claimed nothing yet
+ * @worker: out: of a worker, which of those that may be attached at once; else 0
+ * @reserved: 0
  * @name: the consumer's name; empty for a producer
  */
 struct disruptor_attach_args {
@@ -148,6 +160,8 @@ struct disruptor_attach_args {
 	__u32 flags;
 	__u32 index;
 	__aligned_u64 sequence;
+	__u32 worker;
+	__u32 reserved;
 	char name[DISRUPTOR_CONSUMER_NAME_LEN];
 };
 
@@ -172,7 +186,8 @@ struct disruptor_detach_args {
  * @size: sizeof(struct disruptor_evict_args)
  * @role: DISRUPTOR_ROLE_PRODUCER or DISRUPTOR_ROLE_CONSUMER
  * @flags: DISRUPTOR_EVICT_*
- * @index: which producer; 0 for a consumer
+ * @index: which producer, or which worker of a group; else 0.  With
+ *	DISRUPTOR_EVICT_UNGATE 0, and all workers go
  * @name: the consumer's name; empty for a producer
  */
 struct disruptor_evict_args {
@@ -207,6 +222,8 @@ struct disruptor_evict_args {
  * @uid: out: owner, as the caller's user namespace sees it
  * @gid: out: group, likewise
  * @producers: out: how many producers may be attached at once
+ * @worker: out: of a worker's fd, as ATTACH gave it; else 0
+ * @reserved: out: 0
  * @name: out: name, empty if unnamed
  */
 struct disruptor_info {
@@ -227,29 +244,33 @@ struct disruptor_info {
 	__u32 uid;
 	__u32 gid;
 	__u32 producers;
+	__u32 worker;
+	__u32 reserved;
 	char name[DISRUPTOR_RING_NAME_LEN];
 };
 
 /* disruptor_seat_stats.flags */
-#define DISRUPTOR_SEAT_HELD		(1U << 0)	/* a process has the role */
+#define DISRUPTOR_SEAT_HELD		(1U << 0)	/* a process has the role; of a group: some have */
 #define DISRUPTOR_SEAT_GATING		(1U << 1)	/* consumer: the others wait for it */
 
 /**
  * struct disruptor_seat_stats - one place in the graph
- * @sequence: its counter; of one of several producers, where its claim begins,
- *	or 0
+ * @sequence: its counter; of one of several producers, or of a worker, where its
+ *	claim begins, or 0
  * @waits_on: consumers whose sequences it waits on now; 0: the cursor.  For
  *	the producers: the gating sequences
  * @flags: DISRUPTOR_SEAT_*
  * @pid: process that attached, as the caller's pid namespace sees it; 0 if
  *	none holds it or it is not visible from there
- * @attaches: how often the role was taken
+ * @attaches: how often the role was taken.  This and what follows is counted at
+ *	each worker's seat, not at its group's
  * @detaches: how often it was given back by DETACH
  * @losses: how often its fd was closed without, as a death does
  * @evictions: how often it was taken away
  * @sleeps: how often its holder was put to sleep by WAIT
  * @wakes: how often its holder called WAKE
- * @interrupts: how often a waiter had its holder's processors interrupted
+ * @interrupts: how often a waiter had its holder's processors interrupted; of
+ *	several producers, at the cursor's seat, of workers, at their group's
  */
 struct disruptor_seat_stats {
 	__aligned_u64 sequence;
@@ -276,9 +297,12 @@ struct disruptor_seat_stats {
  * @memory_bytes: out: memory charged for the ring
  * @aborted: out: how many events were claimed by producers that died, and are
  *	skipped
+ * @adopted: out: how many events were claimed by workers that died, and went to
+ *	others
  * @seats: in: where to put an array of structs disruptor_seat_stats, first the
  *	producers' cursor, then the consumers' in the order of the graph, then,
- *	where there may be several, each producer's; may be 0 if @nr_seats is 0
+ *	where there may be several, each producer's, then, group by group, each
+ *	worker's; may be 0 if @nr_seats is 0
  * @nr_seats: in: how many fit at @seats; out: how many there are
  * @seat_size: in: sizeof(struct disruptor_seat_stats)
  */
@@ -288,6 +312,7 @@ struct disruptor_stats {
 	__aligned_u64 epoch;
 	__aligned_u64 memory_bytes;
 	__aligned_u64 aborted;
+	__aligned_u64 adopted;
 	__aligned_u64 seats;
 	__u32 nr_seats;
 	__u32 seat_size;
@@ -305,7 +330,7 @@ struct disruptor_stats {
  *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, @producers,
  *            a name or the graph is wrong: a name that is not unique, a consumer after
  *            itself or after one that is not before it, an optional one that
- *            expires
+ *            expires, too many workers
  *   EEXIST   a ring of that name exists
  *   EPERM    RLIMIT_MEMLOCK would be exceeded and the caller lacks CAP_IPC_LOCK
  *   ENOMEM   the module's limit (parameter max_bytes) or that of the
@@ -381,7 +406,8 @@ struct disruptor_stats {
  * @size: sizeof(struct disruptor_wait_args)
  * @flags: 0
  * @target: consumer: wait until the events below it are published, and done by
- *	those before; producer: until the sequences below it can be claimed
+ *	those before; producer: until the sequences below it can be claimed;
+ *	worker: as a consumer, or until there is something to ADOPT
  * @deadline_ns: when to give up, absolute CLOCK_MONOTONIC; all ones: never; in
  *	the past: only look
  * @reached: out: where it stands now, in terms of @target; also with ETIMEDOUT
@@ -397,12 +423,13 @@ struct disruptor_wait_args {
 
 /*
  * On a role fd.  Sleeps until the target is met, and not for less: whoever makes
- * it true wakes it.  Returns 0.
+ * it true wakes it; all workers of a group, if several wait for the same.  Returns 0.
  *   EINVAL     @target is more than the ring ahead, and could never be met; or
  *              more than DISRUPTOR_MAX_WAIT_AHEAD, where there may be several
  *              producers
  *   ETIMEDOUT  @deadline_ns has come
- *   ENODATA    consumer: the stream ends before @target, and it has all of it
+ *   ENODATA    consumer: the stream ends before @target, and it has all of it;
+ *              worker: and its group is done with all of it
  *   EINTR      a signal (a handler with SA_RESTART has the wait go on)
  *   ESTALE     the role was detached or evicted, before or meanwhile
  *   ECANCELED  DISRUPTOR_WAKE_HALT
@@ -424,11 +451,39 @@ struct disruptor_wait_args {
  */
 #define DISRUPTOR_IOC_WAKE	_IO(DISRUPTOR_IOC_TYPE, 0x09)
 
+/**
+ * struct disruptor_adopt_args - argument of DISRUPTOR_IOC_ADOPT
+ * @size: sizeof(struct disruptor_adopt_args)
+ * @flags: 0
+ * @most: in: how many events at the most, at least 1
+ * @lo: out: the first of them
+ * @hi: out: their end
+ */
+struct disruptor_adopt_args {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 most;
+	__aligned_u64 lo;
+	__aligned_u64 hi;
+};
+
+/*
+ * On a worker's fd, when @orphans of its group's struct disruptor_publisher is not
+ * 0: claims events that a worker of the group had claimed and was not done with
+ * when it died.  The kernel stores the intent.  Returns 0.
+ *   EINVAL     @most is 0, or its pages are not mapped
+ *   EBUSY      it has a claim
+ *   EAGAIN     there are none, any more
+ */
+#define DISRUPTOR_IOC_ADOPT	_IO(DISRUPTOR_IOC_TYPE, 0x0a)
+
 /*
  * poll(2), epoll(7), select(2) and io_uring's poll:
  *
  *   consumer   EPOLLIN   there are events
  *              EPOLLHUP  it has consumed the stream, and no producer is left
+ *   worker     EPOLLIN   there are events to claim or to ADOPT
+ *              EPOLLHUP  its group is done with the stream, and no producer is left
  *   producer   EPOLLOUT  there is room for an event
  *   either     EPOLLERR  the role was detached or evicted
  *   ring       EPOLLPRI  a role came or went since this fd's last STATS
@@ -458,11 +513,14 @@ struct disruptor_uring_wait {
  *   CONTROL    r          r           r            sizeof(struct disruptor_control)
  *   SEQUENCES  r          r           r            (seats) * page_size
  *   OWN        -          rw          rw           page_size, or twice that for
- *                                                  one of several producers
+ *                                                  one of several producers, and
+ *                                                  for a worker
  *   AVAILAB.   r          rw          r            4 * (index_mask + 1), to pages;
  *                                                  where there may be several
  *   EVENTS     r          rw          r, or rw     2 * events_bytes
  *                                     if MODIFIES
+ *   DONE       -          -           rw           4 * (index_mask + 1), to pages;
+ *                                                  for a worker
  *
  *   EINVAL   no such region, or beyond its end, or MAP_PRIVATE
  *   EACCES   write access to a region that is read-only for this fd, or any
@@ -481,24 +539,28 @@ struct disruptor_uring_wait {
 #define DISRUPTOR_REGION_OWN		2
 #define DISRUPTOR_REGION_AVAILABILITY	3	/* of rings with several producers */
 #define DISRUPTOR_REGION_EVENTS		4
+#define DISRUPTOR_REGION_DONE		5	/* of a worker's group */
 #define DISRUPTOR_REGION_OFFSET(region)	((__u64)(region) << DISRUPTOR_REGION_SHIFT)
 
 /*
  * Seats number the sequences: 0 is the producers' cursor, 1 + i is the i-th
- * consumer, 1 + consumers + i is the i-th producer where there may be several.
+ * consumer, 1 + consumers + i is the i-th producer where there may be several;
+ * behind these are the workers of the first group, of the next, and so on.
  * Each has a page of its own, because a page is what a permission
  * is given for.  Its counter stands alone on a pair of cache lines, at an
  * offset that differs from page to page: counters at one offset would compete
- * for one set of the first-level cache.
+ * for one set of the first-level cache.  What a group has claimed is counted in
+ * the page of its seat, half a page from what it is done with.
  */
 #define DISRUPTOR_SEAT_PRODUCERS	0
 #define DISRUPTOR_SEAT_CONSUMER(i)	(1 + (i))
 #define DISRUPTOR_MAX_SEATS		(1 + DISRUPTOR_MAX_CONSUMERS)	/* of those that publish */
 #define DISRUPTOR_LINE			128	/* bytes; prefetchers take lines in pairs */
 #define DISRUPTOR_COUNTER_OFFSET(seat)	(((seat) % 32) * DISRUPTOR_LINE)
+#define DISRUPTOR_CLAIMED_OFFSET(seat)	DISRUPTOR_COUNTER_OFFSET((seat) + 16)
 
 /**
- * struct disruptor_intent - what one of several producers is about
+ * struct disruptor_intent - what one of several producers, or a worker, is about
  * @lo: first sequence of its claim
  * @hi: end of it; 0: it has none
  *
@@ -516,6 +578,23 @@ struct disruptor_uring_wait {
  * straight after the producers read up to the first that is not.  When a producer
  * dies, the kernel marks what it had claimed and not published as aborted:
  * consumers skip it.
+ *
+ * A worker's page 0 of OWN is its group's: with the counter that everybody else
+ * knows, below which the group is done with all, and the one of what it has claimed.
+ * Page 1 has the intent, DONE the lap of the event last done at each slot.  In this
+ * order, a worker
+ *
+ *   1. stores @lo (release), then @hi, of events that are there,
+ *   2. moves what is claimed from @lo to @hi (acquire and release), or goes back
+ *      to 1,
+ *   3. handles the events, and stores (release) the lap of each in DONE,
+ *   4. passes a full barrier; then, as long as there are laps from the group's
+ *      counter on, moves that to the end of them by compare-and-swap (a full
+ *      barrier), until that fails,
+ *   5. stores 0 in @hi (release), and looks for sleepers, if it moved the counter.
+ *
+ * When a worker dies, the kernel does 4 on its behalf; what it had claimed and was
+ * not done with it marks as aborted in DONE, for others to ADOPT.
  */
 struct disruptor_intent {
 	__aligned_u64 lo;
@@ -540,6 +619,7 @@ struct disruptor_intent {
  * @fence: not 0: a publisher needs a full barrier between the store of its
  *	counter and the load of @wake_at, and @look_at is 0.  A publisher that
  *	has done so many times for nothing says so (DISRUPTOR_WAKE_UNFENCE)
+ * @orphans: of a group, not 0: there are events to ADOPT
  * @reserved: 0
  *
  * A publisher that always has a full barrier there need read @wake_at alone.
@@ -549,7 +629,8 @@ struct disruptor_publisher {
 	__aligned_u64 wake_at;
 	__aligned_u64 waits_on;
 	__u32 fence;
-	__u32 reserved[25];
+	__u32 orphans;
+	__u32 reserved[24];
 };
 
 #define DISRUPTOR_LAYOUT_VERSION	1

@@ -108,6 +108,18 @@ int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
 int disruptor_graph_expire(struct disruptor_graph *graph, const char *name,
 			   uint32_t ms);
 
+/**
+ * disruptor_graph_workers() - let several share a consumer's events
+ * @graph: the graph
+ * @name: a consumer in it
+ * @workers: how many may be attached at once, up to DISRUPTOR_MAX_WORKERS, each as a
+ *	struct disruptor_worker; 0 and 1: it is no group
+ *
+ * Return: 0; -ENOENT (@name is not in the graph), -EINVAL (@workers).
+ */
+int disruptor_graph_workers(struct disruptor_graph *graph, const char *name,
+			    unsigned int workers);
+
 /* ---- rings ----------------------------------------------------------- */
 
 /*
@@ -219,6 +231,10 @@ int disruptor_evict(struct disruptor_ring *ring, const char *name,
 /* Likewise, the producer whose index this is: ATTACH and INFO tell it. */
 int disruptor_evict_producer(struct disruptor_ring *ring, unsigned int index);
 
+/* Likewise, one worker of a group.  With UNGATE disruptor_evict() takes them all. */
+int disruptor_evict_worker(struct disruptor_ring *ring, const char *name,
+			   unsigned int worker);
+
 /* ---- how to wait ------------------------------------------------------ */
 
 enum disruptor_wait_kind {
@@ -256,7 +272,7 @@ struct disruptor_wait_strategy {
 /* ---- the handles ------------------------------------------------------- */
 
 /*
- * What both handles see of the ring.  Read by the inline functions; nobody
+ * What all handles see of the ring.  Read by the inline functions; nobody
  * else should.
  */
 struct disruptor_view {
@@ -344,7 +360,8 @@ int disruptor_producer_fileno(const struct disruptor_producer *producer);
  * optional one starts at its barrier: at the cursor, or at the lowest of the
  * consumers it comes after.
  *
- * Return: 0, those of DISRUPTOR_IOC_ATTACH, those of mmap(2).
+ * Return: 0, -EINVAL (it is a group: disruptor_worker_attach()), those of
+ * DISRUPTOR_IOC_ATTACH, those of mmap(2).
  */
 int disruptor_consumer_attach(struct disruptor_consumer **consumer,
 			      struct disruptor_ring *ring, const char *name);
@@ -983,6 +1000,125 @@ disruptor_release(struct disruptor_consumer *consumer, uint64_t hi)
 int64_t disruptor_read(struct disruptor_consumer *consumer, void *events,
 		       uint64_t n);
 
+/* ---- consume, one of several ---------------------------------------------- */
+
+/*
+ * A worker of a group: made by disruptor_worker_attach(), the members are private.
+ * The workers of a group share one consumer's events, each of which goes to one of
+ * them.  To everybody else the group is one consumer, that is done with what is below
+ * its sequence.
+ *
+ * When a worker dies or detaches, what it had taken and was not done with goes to
+ * another, or to the next to attach; what it was done with never comes again.
+ */
+struct disruptor_worker {
+	uint64_t next;			/* first sequence of the claim that is not done */
+	uint64_t end;			/* of the claim; there is none: @next */
+	uint64_t available;		/* sequences below it are known to be there */
+	uint64_t aborted;		/* of these, none from here on was aborted */
+	uint64_t *sequence;		/* what the group is done with */
+	uint64_t *claimed;		/* what the group has claimed */
+	struct disruptor_intent *intent;
+	uint32_t *done;			/* what is done at each slot */
+	const struct disruptor_publisher *told;
+	struct disruptor_view view;
+	uint32_t seat;			/* the group's */
+	uint32_t halted;		/* disruptor_worker_halt() was called */
+	struct disruptor_role *role;	/* what only the library knows */
+};
+
+/**
+ * disruptor_worker_attach() - become a worker of a group
+ * @worker: out: the handle; disruptor_worker_detach() it
+ * @ring: the ring; may be closed while the handle is in use
+ * @name: the name of the group in the graph
+ *
+ * A group without workers is as a consumer without a holder, required or optional.
+ *
+ * Return: 0, -EINVAL (it is no group: disruptor_consumer_attach()), -EBUSY (so many
+ * are attached as may be), those of DISRUPTOR_IOC_ATTACH, those of mmap(2).
+ */
+int disruptor_worker_attach(struct disruptor_worker **worker,
+			    struct disruptor_ring *ring, const char *name);
+
+/*
+ * Use a worker's fd received over a socket; the handle owns it from now on.
+ * -EINVAL: not an fd of a worker; -EBUSY: another process has its maps; -ESTALE.
+ */
+int disruptor_worker_from_fd(struct disruptor_worker **worker, int fd);
+
+/* Give the role back.  What was taken and is not done goes to another. */
+void disruptor_worker_detach(struct disruptor_worker *worker);
+
+/* Choose how it waits for events; -EINVAL: no such kind. */
+int disruptor_worker_set_wait(struct disruptor_worker *worker,
+			      const struct disruptor_wait_strategy *strategy);
+
+/* The role fd, owned by the handle; -EOPNOTSUPP for a private ring. */
+int disruptor_worker_fileno(const struct disruptor_worker *worker);
+
+/**
+ * disruptor_worker_try_take() - take events for this worker alone
+ * @worker: the handle
+ * @most: how many at the most, so that there are some for others, too; at least 1
+ * @range: out: at least one event
+ *
+ * What is left of the last range comes first.  The slots of a range lie back to back.
+ * Ranges ascend, but for what others have left; events that a producer died over are
+ * in none.
+ *
+ * Return: 0, -EAGAIN (none), -ENODATA (end of the stream: the whole group is done with
+ * it, and no producer is left), -EINVAL (@most), -ESTALE (the role was evicted),
+ * -EBADMSG (a sequence that the group waits on is more than the ring ahead).
+ */
+int disruptor_worker_try_take(struct disruptor_worker *worker, uint64_t most,
+			      struct disruptor_range *range);
+
+/*
+ * Likewise, and wait for them until @deadline_ns: -ETIMEDOUT for -EAGAIN; -ECANCELED
+ * (disruptor_worker_halt()).
+ */
+int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
+				uint64_t deadline_ns,
+				struct disruptor_range *range);
+
+/* Take events, wait for them as long as it takes. */
+DISRUPTOR_INLINE int
+disruptor_worker_take(struct disruptor_worker *worker, uint64_t most,
+		      struct disruptor_range *range)
+{
+	return disruptor_worker_take_until(worker, most, DISRUPTOR_FOREVER, range);
+}
+
+/* The slot of a sequence of the last range: as disruptor_consumer_slot(). */
+DISRUPTOR_INLINE void *
+disruptor_worker_slot(const struct disruptor_worker *worker, uint64_t seq)
+{
+	return __disruptor_slot(&worker->view, seq);
+}
+
+/**
+ * disruptor_worker_done() - be done with events, for good
+ * @worker: the handle
+ * @hi: end of them, in the last range
+ *
+ * Return: 0, -EINVAL (@hi is not in what was taken and is not done).
+ */
+int disruptor_worker_done(struct disruptor_worker *worker, uint64_t hi);
+
+/**
+ * disruptor_worker_read() - copy a batch out of the ring
+ * @worker: the handle
+ * @events: out: room for @n events of slot_size bytes
+ * @n: how many at the most, 1 to INT64_MAX
+ *
+ * Waits for the first; takes what is there, and is done with it.
+ *
+ * Return: how many, or as disruptor_worker_take().
+ */
+int64_t disruptor_worker_read(struct disruptor_worker *worker, void *events,
+			      uint64_t n);
+
 /* ---- run a stage --------------------------------------------------------- */
 
 enum disruptor_error_action {
@@ -995,7 +1131,8 @@ enum disruptor_error_action {
  * struct disruptor_handler - what a stage does; any callback may be NULL but
  *	@on_event
  * @context: handed to every callback
- * @on_start: before the first event; an error ends the run
+ * @on_start: before the first event; an error ends the run.  Of a worker, @consumer
+ *	is NULL
  * @on_batch_start: before a batch of @size events
  * @on_event: one event; @end_of_batch with the last of a batch.  An error goes
  *	to @on_error
@@ -1003,7 +1140,7 @@ enum disruptor_error_action {
  * @on_error: @on_event answered @error; says what to do.  NULL: stop
  * @on_shutdown: after the last event, however the run ends, if @on_start did
  *	not fail
- * @batch_limit: events of a batch at the most; 0: all that are there
+ * @batch_limit: events of a batch at the most; 0: all that are there, of a worker 1
  * @timeout_ns: 0: wait for ever
  *
  * Events are released batch by batch, after on_event with @end_of_batch.
@@ -1039,6 +1176,11 @@ int disruptor_run(struct disruptor_consumer *consumer,
  * Works once: the run or the wait that it ends takes it back.
  */
 void disruptor_halt(struct disruptor_consumer *consumer);
+
+/* Likewise, as a worker, and for a worker. */
+int disruptor_worker_run(struct disruptor_worker *worker,
+			 const struct disruptor_handler *handler);
+void disruptor_worker_halt(struct disruptor_worker *worker);
 
 enum disruptor_poll_state {
 	DISRUPTOR_POLL_PROCESSING,	/* handled events */

@@ -39,6 +39,19 @@ disruptor_consumer_prep_poll(struct io_uring_sqe *sqe,
 	return 0;
 }
 
+/* Likewise, of a worker: take until disruptor_worker_try_take() says -EAGAIN. */
+static inline int
+disruptor_worker_prep_poll(struct io_uring_sqe *sqe,
+			   const struct disruptor_worker *worker)
+{
+	int fd = disruptor_worker_fileno(worker);
+
+	if (fd < 0)
+		return fd;
+	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	return 0;
+}
+
 /* Likewise, whenever there is room: @cqe->res is POLLOUT or POLLERR. */
 static inline int
 disruptor_producer_prep_poll(struct io_uring_sqe *sqe,
@@ -80,6 +93,22 @@ disruptor_consumer_prep_wait(struct io_uring_sqe *sqe,
 	if (fd < 0)
 		return fd;
 	__disruptor_prep_wait(sqe, fd, consumer->next + n, deadline_ns);
+	return 0;
+}
+
+/* Likewise, when @n events are there that no worker has taken, or one has left some. */
+static inline int
+disruptor_worker_prep_wait(struct io_uring_sqe *sqe,
+			   const struct disruptor_worker *worker, uint64_t n,
+			   uint64_t deadline_ns)
+{
+	int fd = disruptor_worker_fileno(worker);
+
+	if (fd < 0)
+		return fd;
+	__disruptor_prep_wait(sqe, fd, __atomic_load_n(worker->claimed,
+						       __ATOMIC_RELAXED) + n,
+			      deadline_ns);
 	return 0;
 }
 

@@ -38,6 +38,23 @@
 	P(SKIP)			/* events found, some of them aborted */ \
 	P(RELEASE)		/* handled, not released */		\
 	P(CONSUMER_WAIT)	/* no events found */			\
+	/* workers */							\
+	P(WORKER_CLAIM)		/* nothing, or an exchange has failed */ \
+	P(WORKER_NOTHING)	/* found; the intent may be there */	\
+	P(WORKER_TAKEN_BACK)	/* the intent is not */			\
+	P(WORKER_INTENT_LO)	/* half of the intent stored */		\
+	P(WORKER_INTENT)	/* the intent stored, nothing claimed */ \
+	P(WORKER_CLAIMED)	/* claimed, nothing handled */		\
+	P(WORKER_ADOPT)		/* there are orphans; ADOPT not yet called */ \
+	P(WORKER_ADOPTED)	/* the claim is there */		\
+	P(WORKER_SKIP)		/* nothing in the claim but what was aborted */ \
+	P(WORKER_DONE)		/* handled, no lap stored */		\
+	P(WORKER_LAP)		/* one more lap stored */		\
+	P(WORKER_LAPS)		/* all laps stored, no counter moved */	\
+	P(WORKER_MOVE)		/* there is something to move it over */ \
+	P(WORKER_MOVED)		/* the counter moved, the intent not cleared */ \
+	P(WORKER_CLEARED)	/* not yet looked for sleepers */	\
+	P(WORKER_WAIT)		/* nothing to take */			\
 	/* coming and going */						\
 	P(ATTACH)		/* not yet called */			\
 	P(ATTACHED)		/* nothing mapped */			\

@@ -65,6 +65,19 @@ int disruptor_graph_add(struct disruptor_graph *graph, const char *name,
 	return index;
 }
 
+int disruptor_graph_workers(struct disruptor_graph *graph, const char *name,
+			    unsigned int workers)
+{
+	int index = name ? find(graph, name) : -ENOENT;
+
+	if (index < 0)
+		return index;
+	if (workers > DISRUPTOR_MAX_WORKERS)
+		return -EINVAL;
+	graph->consumers[index].workers = workers;
+	return 0;
+}
+
 int disruptor_graph_expire(struct disruptor_graph *graph, const char *name,
 			   uint32_t ms)
 {

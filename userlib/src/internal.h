@@ -33,17 +33,18 @@ int private_info(struct private_ring *ring, struct disruptor_info *info);
 int private_stats(struct private_ring *ring, struct disruptor_stats *stats);
 int private_evict(struct private_ring *ring,
 		  const struct disruptor_evict_args *args);
-int private_attach(struct private_ring *ring,
-		   struct disruptor_attach_args *args);
-void private_detach(struct private_ring *ring, unsigned int seat,
-		    unsigned int flags);
+int private_attach(struct private_ring *ring, unsigned int kind,
+		   const char *name, struct disruptor_role *role);
+void private_detach(struct disruptor_role *role, unsigned int flags);
+int private_adopt(struct disruptor_role *role, uint64_t most,
+		  struct disruptor_intent *claim);
 void private_wake(struct disruptor_role *role, unsigned int flags);
 int private_sleep(struct disruptor_role *role, uint64_t target,
 		  uint64_t deadline_ns, const uint32_t *halted);
 void private_halt(struct disruptor_role *role);
-unsigned int private_producers(const struct private_ring *ring);
 void private_view(struct private_ring *ring, struct disruptor_view *view);
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat);
+uint32_t *private_done(struct private_ring *ring, unsigned int seat);
 
 /* The first @n of them, as in struct disruptor_view. */
 static inline uint64_t all_consumers(unsigned int n)
@@ -120,7 +121,13 @@ struct wait {
 void wait_begin(struct wait *wait, struct disruptor_role *role,
 		const struct disruptor_view *view, uint64_t next, uint64_t n,
 		uint64_t deadline_ns);
+void wait_ahead(struct wait *wait, const struct disruptor_view *view,
+		uint64_t next, uint64_t n);
 int wait_some(struct wait *wait);
+void wait_end(struct wait *wait, uint64_t found, uint64_t slots);
+bool at_the_end(const struct disruptor_view *view, uint64_t sequence);
+bool take_halt(uint32_t *halted);
+void role_halt(struct disruptor_role *role, uint32_t *halted);
 
 /* ---- map.c: the regions of a role fd -------------------------------------- */
 
@@ -142,13 +149,23 @@ struct maps {
 	struct mapping own;
 	struct mapping availability;
 	struct mapping events;
+	struct mapping done;
 };
 
 int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
-	      bool events_writable);
+	      const struct disruptor_consumer_config *consumer);
 void maps_view(const struct maps *maps, const struct disruptor_info *info,
 	       struct disruptor_view *view);
 void maps_close(struct maps *maps);
+
+/* ---- run.c --------------------------------------------------------------- */
+
+int handle_events(const struct disruptor_view *view, const uint32_t *halted,
+		  const struct disruptor_handler *handler,
+		  const struct disruptor_range *range, uint64_t *reached);
+uint64_t deadline_after(uint64_t ns);
+int start_handler(const struct disruptor_handler *handler,
+		  struct disruptor_consumer *consumer);
 
 /* ---- role.c ------------------------------------------------------------- */
 
@@ -156,7 +173,8 @@ void maps_close(struct maps *maps);
  * struct disruptor_role - what only the library knows of a handle
  * @fd: the role fd, owned; -1 if private
  * @seat: whose page it owns
- * @publishes: whose counter it moves: that of the producers for each of them
+ * @publishes: whose counter it moves: that of the producers for each of them, that
+ *	of its group for a worker
  * @local: the private ring, with a reference; else NULL
  * @maps: of the role fd
  * @waiting: how it waits

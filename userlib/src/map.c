@@ -6,14 +6,18 @@
 
 #include "internal.h"
 
+/* @consumer: in the graph; NULL: the fd is no consumer's. */
 int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
-	      bool events_writable)
+	      const struct disruptor_consumer_config *consumer)
 {
 	const int rw = PROT_READ | PROT_WRITE;
 	bool several = info->producers > 1;
 	bool produces = info->role == DISRUPTOR_ROLE_PRODUCER;
-	size_t seats = 1 + info->nr_consumers + (several ? info->producers : 0);
-	size_t own = several && produces ? 2 : 1;
+	bool works = consumer && consumer->workers > 1;
+	bool modifies = produces || (consumer &&
+				     consumer->flags & DISRUPTOR_CONSUMER_MODIFIES);
+	size_t seats = 1 + info->nr_consumers;
+	size_t own = works || (several && produces) ? 2 : 1;
 	size_t laps = (info->index_mask + 1) * sizeof(uint32_t);
 	int err;
 
@@ -33,8 +37,10 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 			      DISRUPTOR_REGION_AVAILABILITY);
 	if (!err)
 		err = sys_map(&maps->events, 2 * info->events_bytes,
-			      events_writable ? rw : PROT_READ, fd,
+			      modifies ? rw : PROT_READ, fd,
 			      DISRUPTOR_REGION_EVENTS);
+	if (!err && works)
+		err = sys_map(&maps->done, laps, rw, fd, DISRUPTOR_REGION_DONE);
 	if (err)
 		maps_close(maps);
 	return err;
@@ -59,6 +65,7 @@ void maps_view(const struct maps *maps, const struct disruptor_info *info,
 
 void maps_close(struct maps *maps)
 {
+	sys_unmap(&maps->done);
 	sys_unmap(&maps->events);
 	sys_unmap(&maps->availability);
 	sys_unmap(&maps->sequences);

@@ -199,7 +199,7 @@ static int map_ring(struct disruptor_observer *observer,
 	}
 	err = disruptor_get_info(ring, &info);
 	if (!err)
-		err = maps_open(maps, ring->fd, &info, false);
+		err = maps_open(maps, ring->fd, &info, NULL);
 	if (!err)
 		maps_view(maps, &info, &observer->view);
 	return err;

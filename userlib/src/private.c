@@ -13,6 +13,9 @@
 
 #include "internal.h"
 
+#define MOST_SEATS	(DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS + \
+			 DISRUPTOR_MAX_ALL_WORKERS)
+
 /**
  * struct seat - one place in the graph
  * @held: somebody has it
@@ -36,7 +39,7 @@ struct seat {
  * @refs: atomic
  * @flags: DISRUPTOR_RING_*; constant, as the next three
  * @consumers: the graph
- * @memory: the control region, then the sequences, then the availability array
+ * @memory: the control region, then the sequences, then the arrays of laps
  * @events: twice back to back
  * @lock: protects what follows, and every write to the control region
  * @core: with @consumers, and the regions in @memory
@@ -54,9 +57,9 @@ struct private_ring {
 
 	pthread_mutex_t lock;
 	struct disruptor_core core;
-	struct seat seats[DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS];
+	struct seat seats[MOST_SEATS];
 	unsigned int producers;
-	unsigned int fired[DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS];
+	unsigned int fired[MOST_SEATS];
 	unsigned int nr_fired;
 };
 
@@ -85,6 +88,12 @@ static void unlock(struct private_ring *ring)
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat)
 {
 	return disruptor_counter(&ring->core, seat);
+}
+
+/* Of the group whose seat this is. */
+uint32_t *private_done(struct private_ring *ring, unsigned int seat)
+{
+	return disruptor_group_of(&ring->core, seat)->claims.laps;
 }
 
 void private_view(struct private_ring *ring, struct disruptor_view *view)
@@ -131,36 +140,64 @@ static int join(struct private_ring *ring, unsigned int seat)
 	return err;
 }
 
-/* Under ring->lock: a seat for one more producer; -EBUSY. */
-static int producer_arrives(struct private_ring *ring)
+/* With whom the holders of a seat claim; NULL: they need not. */
+static struct disruptor_claims *claims_of(struct private_ring *ring,
+					  unsigned int seat)
 {
-	int seat = DISRUPTOR_SEAT_PRODUCERS;
+	struct disruptor_group *group = disruptor_group_of(&ring->core, seat);
 
-	if (ring->core.availability) {
-		int index = disruptor_producer_joins(&ring->core);
-
-		if (index < 0)
-			return index;
-		seat = disruptor_producer_seat(&ring->core, index);
-	}
-	if (ring->seats[seat].held)
-		return -EBUSY;
-	disruptor_set_producers(&ring->core, ++ring->producers, false);
-	return seat;
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		return ring->core.availability ? &ring->core.producers : NULL;
+	return group ? &group->claims : NULL;
 }
 
-/* Under ring->lock: @seat; -EBUSY. */
+/* Under ring->lock. */
 static int consumer_arrives(struct private_ring *ring, unsigned int seat)
 {
+	if (!disruptor_is_present(&ring->core, seat))
+		return join(ring, seat);
+	disruptor_resume(&ring->core, seat);
+	return 0;
+}
+
+/* Under ring->lock.  A group arrives with its first worker. */
+static int worker_arrives(struct private_ring *ring, unsigned int seat,
+			  struct disruptor_claims *claims)
+{
+	int err;
+
+	if (claims->living & (claims->living - 1))
+		return 0;
+	err = consumer_arrives(ring, seat);
+	if (err)
+		claims->living = 0;
+	else
+		disruptor_recover(&ring->core);
+	return err;
+}
+
+/* Under ring->lock: what to hold of what @seat stands for; -EBUSY. */
+static int arrive(struct private_ring *ring, unsigned int seat)
+{
+	struct disruptor_claims *claims = claims_of(ring, seat);
+	int own = seat;
 	int err = 0;
 
-	if (ring->seats[seat].held)
+	if (claims) {
+		own = disruptor_claimant_joins(claims);
+		if (own < 0)
+			return own;
+		own += claims->first;
+	}
+	if (ring->seats[own].held)
 		return -EBUSY;
-	if (disruptor_is_present(&ring->core, seat))
-		disruptor_resume(&ring->core, seat);
+	if (seat == DISRUPTOR_SEAT_PRODUCERS)
+		disruptor_set_producers(&ring->core, ++ring->producers, false);
+	else if (claims)
+		err = worker_arrives(ring, seat, claims);
 	else
-		err = join(ring, seat);
-	return err ? err : (int)seat;
+		err = consumer_arrives(ring, seat);
+	return err ? err : own;
 }
 
 /*
@@ -180,36 +217,15 @@ static void recover(struct private_ring *ring)
 	}
 }
 
-/* Under ring->lock.  What it claimed and did not publish is skipped. */
-static void producer_leaves(struct private_ring *ring, unsigned int seat,
-			    unsigned int flags)
+/* Under ring->lock. */
+static void producer_leaves(struct private_ring *ring, unsigned int flags)
 {
 	bool ended = flags & DISRUPTOR_DETACH_END ||
 		     !(ring->flags & DISRUPTOR_RING_OUTLIVES);
 
-	if (ring->core.availability) {
-		disruptor_producer_dies(&ring->core, seat -
-					disruptor_producer_seat(&ring->core, 0));
-		recover(ring);
-	}
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
 				!ring->producers && ended);
-}
-
-/* As ATTACH gives it. */
-static unsigned int index_of(const struct private_ring *ring, unsigned int seat)
-{
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		return 0;
-	return seat > ring->core.nr_consumers ?
-	       seat - disruptor_producer_seat(&ring->core, 0) : seat - 1;
-}
-
-static bool is_producer(const struct private_ring *ring, unsigned int seat)
-{
-	return seat == DISRUPTOR_SEAT_PRODUCERS ||
-	       seat > ring->core.nr_consumers;
 }
 
 /* The seat that @role and @name speak of. */
@@ -224,43 +240,67 @@ static int find_seat(const struct private_ring *ring, unsigned int role,
 	return index < 0 ? index : DISRUPTOR_SEAT_CONSUMER(index);
 }
 
-/* On success a reference goes to the handle. */
-int private_attach(struct private_ring *ring, struct disruptor_attach_args *args)
+/* On success a reference goes to @role. */
+int private_attach(struct private_ring *ring, unsigned int kind,
+		   const char *name, struct disruptor_role *role)
 {
-	int seat = find_seat(ring, args->role, args->name);
+	int publishes = find_seat(ring, kind, name);
+	int seat;
 
-	if (seat < 0)
-		return seat;
+	if (publishes < 0)
+		return publishes;
 	lock(ring);
-	seat = seat == DISRUPTOR_SEAT_PRODUCERS ? producer_arrives(ring) :
-						  consumer_arrives(ring, seat);
+	seat = arrive(ring, publishes);
 	if (seat >= 0) {
 		disruptor_fire_all(&ring->core);
 		ring->seats[seat].held = true;
 		ring->seats[seat].attaches++;
-		args->index = index_of(ring, seat);
-		args->sequence = load_acquire(private_counter(ring,
-				is_producer(ring, seat) ?
-				DISRUPTOR_SEAT_PRODUCERS : (unsigned int)seat));
 		private_get(ring);
+		role->local = ring;
+		role->seat = seat;
+		role->publishes = publishes;
 	}
 	unlock(ring);
 	return seat < 0 ? seat : 0;
 }
 
-void private_detach(struct private_ring *ring, unsigned int seat,
-		    unsigned int flags)
+/* What it claimed and did not settle is skipped by all, or is for another worker. */
+void private_detach(struct disruptor_role *role, unsigned int flags)
 {
+	struct private_ring *ring = role->local;
+	struct disruptor_claims *claims = claims_of(ring, role->publishes);
+
 	lock(ring);
-	if (is_producer(ring, seat))
-		producer_leaves(ring, seat, flags);
-	else if (disruptor_is_optional(&ring->core, seat))
-		disruptor_leave(&ring->core, seat);
+	if (claims) {
+		disruptor_claimant_dies(&ring->core, claims,
+					role->seat - claims->first);
+		recover(ring);
+	}
+	if (role->publishes == DISRUPTOR_SEAT_PRODUCERS)
+		producer_leaves(ring, flags);
+	else if (disruptor_is_optional(&ring->core, role->publishes) &&
+		 (!claims || !claims->living))
+		disruptor_leave(&ring->core, role->publishes);
 	disruptor_fire_all(&ring->core);
-	ring->seats[seat].held = false;
-	ring->seats[seat].detaches++;
+	ring->seats[role->seat].held = false;
+	ring->seats[role->seat].detaches++;
 	unlock(ring);
 	private_put(ring);
+}
+
+int private_adopt(struct disruptor_role *role, uint64_t most,
+		  struct disruptor_intent *claim)
+{
+	struct private_ring *ring = role->local;
+	struct disruptor_group *group = disruptor_group_of(&ring->core,
+							   role->publishes);
+	int err;
+
+	lock(ring);
+	err = disruptor_adopt(&ring->core, group, role->seat - group->claims.first,
+			      most, claim);
+	unlock(ring);
+	return err;
 }
 
 /* Nobody's pages can be taken here; but nobody need wait for an empty seat. */
@@ -269,22 +309,26 @@ int private_evict(struct private_ring *ring,
 {
 	bool ungate = args->flags & DISRUPTOR_EVICT_UNGATE;
 	int number = find_seat(ring, args->role, args->name);
+	struct disruptor_claims *claims;
+	bool held;
 	int err = 0;
 
 	if (args->flags & ~DISRUPTOR_EVICT_UNGATE)
 		return -EINVAL;
 	if (ungate && args->role == DISRUPTOR_ROLE_PRODUCER)
 		return -EINVAL;
-	if (number == DISRUPTOR_SEAT_PRODUCERS) {
-		if (args->index >= ring->core.nr_producers)
-			return -EINVAL;
-		if (ring->core.availability)
-			number = disruptor_producer_seat(&ring->core, args->index);
-	}
 	if (number < 0)
 		return number;
+	claims = claims_of(ring, number);
+	if (args->index >= (claims && !ungate ? claims->nr : 1))
+		return -EINVAL;
 	lock(ring);
-	if (ring->seats[number].held)
+	if (!claims)
+		held = ring->seats[number].held;
+	else
+		held = ungate ? claims->living :
+				claims->living & 1ULL << args->index;
+	if (held)
 		err = -EOPNOTSUPP;
 	else if (!ungate || !disruptor_is_present(&ring->core, number))
 		err = -ESRCH;
@@ -380,7 +424,7 @@ int private_sleep(struct disruptor_role *role, uint64_t target,
 		  uint64_t deadline_ns, const uint32_t *halted)
 {
 	struct private_ring *ring = role->local;
-	uint64_t own = load_acquire(private_counter(ring, role->publishes));
+	uint64_t own = disruptor_position(&ring->core, role->publishes);
 	uint64_t slots = ring->core.geometry.slots;
 	int err;
 
@@ -433,6 +477,7 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 		       struct disruptor_seat_stats *stats)
 {
 	const struct seat *seat = &ring->seats[number];
+	const struct disruptor_group *group;
 
 	*stats = (struct disruptor_seat_stats){
 		.sequence = load_acquire(private_counter(ring, number)),
@@ -443,9 +488,12 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 		.sleeps = seat->sleeps,
 		.wakes = seat->wakes,
 	};
-	/* One of several producers publishes, and waits, as the producers do. */
+	/* The rest is what several have in common. */
 	if (number > ring->core.nr_consumers)
 		return;
+	group = disruptor_group_of(&ring->core, number);
+	if (group && group->claims.living)
+		stats->flags |= DISRUPTOR_SEAT_HELD;
 	stats->waits_on = ring->core.control->seat[number].waits_on;
 	stats->interrupts = ring->core.fencing[number].interrupts;
 	if (number != DISRUPTOR_SEAT_PRODUCERS &&
@@ -456,7 +504,7 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 {
 	struct disruptor_seat_stats *to = (void *)(uintptr_t)stats->seats;
-	unsigned int nr = disruptor_seats(&ring->core);
+	unsigned int nr = ring->core.nr_seats;
 	unsigned int i;
 
 	if (stats->nr_seats && stats->nr_seats < nr)
@@ -469,6 +517,7 @@ int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 	stats->state = ring->core.control->state;
 	stats->epoch = ring->core.control->epoch;
 	stats->aborted = ring->core.aborted;
+	stats->adopted = ring->core.adopted;
 	unlock(ring);
 	stats->memory_bytes = ring->memory.length + ring->core.geometry.events_bytes;
 	stats->nr_seats = nr;
@@ -487,6 +536,7 @@ static void destroy(struct private_ring *ring)
 	sys_unmap(&ring->events);
 	sys_unmap(&ring->memory);
 	pthread_mutex_destroy(&ring->lock);
+	free(ring->core.groups);
 	free(ring);
 }
 
@@ -505,19 +555,19 @@ static int map_memory(struct private_ring *ring)
 {
 	struct disruptor_core *core = &ring->core;
 	size_t control = whole_pages(core, sizeof(struct disruptor_control));
-	size_t sequences = disruptor_seats(core) * core->page_size;
-	size_t laps = core->nr_producers < 2 ? 0 :
-		      whole_pages(core, (core->geometry.index_mask + 1) *
-					sizeof(*core->availability));
+	size_t sequences = core->nr_seats * core->page_size;
+	size_t laps = core->nr_producers < 2 ? 0 : disruptor_laps_bytes(core);
+	size_t done = core->nr_groups * disruptor_laps_bytes(core);
 	int err;
 
-	err = sys_map_anonymous(&ring->memory, control + sequences + laps);
+	err = sys_map_anonymous(&ring->memory, control + sequences + laps + done);
 	if (err)
 		return err;
 	core->control = ring->memory.at;
 	core->sequences = (unsigned char *)ring->memory.at + control;
 	if (laps)
 		core->availability = (u32 *)(core->sequences + sequences);
+	core->done = core->sequences + sequences + laps;
 	return sys_map_mirrored(&ring->events, core->geometry.events_bytes);
 }
 
@@ -571,8 +621,11 @@ int private_create(struct private_ring **ring,
 		.page_size = page_size,
 	};
 	pthread_mutex_init(&new->lock, NULL);
+	disruptor_core_measure(&new->core);
 
-	err = map_memory(new);
+	new->core.groups = calloc(new->core.nr_groups + 1,
+				  sizeof(*new->core.groups));
+	err = new->core.groups ? map_memory(new) : -ENOMEM;
 	if (err) {
 		destroy(new);
 		return err;

@@ -219,3 +219,16 @@ int disruptor_evict_producer(struct disruptor_ring *ring, unsigned int index)
 
 	return evict(ring, &args);
 }
+
+int disruptor_evict_worker(struct disruptor_ring *ring, const char *name,
+			   unsigned int worker)
+{
+	struct disruptor_evict_args args = {
+		.size = sizeof(args),
+		.role = DISRUPTOR_ROLE_CONSUMER,
+		.index = worker,
+	};
+	int err = name_copy(args.name, sizeof(args.name), name);
+
+	return err ? err : evict(ring, &args);
+}

@@ -26,16 +26,23 @@ struct consumer {
 	struct disruptor_role role;
 };
 
+struct worker {
+	struct disruptor_worker handle;
+	struct disruptor_role role;
+};
+
 /**
  * struct place - what a role sees of its ring, whichever kind that is
  * @view: as all see it
  * @counter: the one that it moves
- * @intent: of one of several producers
+ * @intent: of one of several producers, or a worker
+ * @done: of a worker, the laps of its group
  */
 struct place {
 	struct disruptor_view view;
 	uint64_t *counter;
 	struct disruptor_intent *intent;
+	uint32_t *done;
 };
 
 static void *lines_alloc(size_t size)
@@ -51,30 +58,15 @@ static void *lines_alloc(size_t size)
 
 /* ---- a role of a private ring ----------------------------------------------- */
 
-/* @ring's reference, taken by private_attach(), goes to @role. */
-static void place_private(struct disruptor_role *role, struct place *place,
-			  struct private_ring *ring)
+static void place_private(struct disruptor_role *role, struct place *place)
 {
 	role->fd = -1;
-	role->local = ring;
-	private_view(ring, &place->view);
-	place->counter = private_counter(ring, role->publishes);
-	place->intent = (void *)private_counter(ring, role->seat);
-}
-
-/* Where in its ring a role of @kind and @index is. */
-static void take_seat(struct disruptor_role *role, unsigned int kind,
-		      unsigned int index, unsigned int nr_consumers,
-		      unsigned int producers)
-{
-	if (kind == DISRUPTOR_ROLE_CONSUMER) {
-		role->seat = DISRUPTOR_SEAT_CONSUMER(index);
-		role->publishes = role->seat;
-		return;
-	}
-	role->publishes = DISRUPTOR_SEAT_PRODUCERS;
-	role->seat = producers > 1 ? 1 + nr_consumers + index :
-				     DISRUPTOR_SEAT_PRODUCERS;
+	private_view(role->local, &place->view);
+	place->counter = private_counter(role->local, role->publishes);
+	place->intent = (void *)private_counter(role->local, role->seat);
+	if (role->publishes != DISRUPTOR_SEAT_PRODUCERS &&
+	    role->seat != role->publishes)
+		place->done = private_done(role->local, role->publishes);
 }
 
 /* ---- a role fd ---------------------------------------------------------------- */
@@ -87,17 +79,50 @@ static void place_mapped(struct disruptor_role *role, struct place *place,
 	maps_view(&role->maps, info, &place->view);
 	place->counter = (uint64_t *)
 		(own + DISRUPTOR_COUNTER_OFFSET(role->publishes));
-	/* One of several producers has a second page of its own. */
+	/* One of several has a second page of its own. */
 	if (role->seat != role->publishes)
 		own += info->page_size;
 	place->intent = (void *)(own + DISRUPTOR_COUNTER_OFFSET(role->seat));
+	place->done = role->maps.done.at;
 }
 
-/* What the fd is; it must be a @kind, of one producer or of @several. */
+/* Seats of the workers of the first @nr consumers. */
+static unsigned int worker_seats(const struct disruptor_consumer_config *consumers,
+				 unsigned int nr)
+{
+	unsigned int seats = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		seats += consumers[i].workers > 1 ? consumers[i].workers : 0;
+	return seats;
+}
+
+/* Where in its ring a role is: see struct disruptor_core. */
+static void take_seat(struct disruptor_role *role,
+		      const struct disruptor_info *info,
+		      const struct disruptor_consumer_config *consumers)
+{
+	unsigned int producers = info->producers > 1 ? info->producers : 0;
+
+	role->publishes = info->role == DISRUPTOR_ROLE_PRODUCER ?
+			  DISRUPTOR_SEAT_PRODUCERS :
+			  DISRUPTOR_SEAT_CONSUMER(info->index);
+	role->seat = role->publishes;
+	if (info->role == DISRUPTOR_ROLE_PRODUCER && producers)
+		role->seat = 1 + info->nr_consumers + info->index;
+	else if (info->role == DISRUPTOR_ROLE_CONSUMER &&
+		 consumers[info->index].workers > 1)
+		role->seat = 1 + info->nr_consumers + producers + info->worker +
+			     worker_seats(consumers, info->index);
+}
+
+/* What the fd is; it must be a @kind, the only one or one of @several. */
 static int role_info(int fd, unsigned int kind, bool several,
 		     struct disruptor_info *info,
 		     struct disruptor_consumer_config *consumers)
 {
+	uint32_t number;
 	int err;
 
 	*info = (struct disruptor_info){
@@ -111,9 +136,9 @@ static int role_info(int fd, unsigned int kind, bool several,
 		return err == -EBADF || err == -ESTALE ? err : -EINVAL;
 	if (info->role != kind || info->index >= DISRUPTOR_MAX_CONSUMERS)
 		return -EINVAL;
-	if (kind == DISRUPTOR_ROLE_PRODUCER && (info->producers > 1) != several)
-		return -EINVAL;
-	return 0;
+	number = kind == DISRUPTOR_ROLE_PRODUCER ? info->producers :
+						   consumers[info->index].workers;
+	return (number > 1) == several ? 0 : -EINVAL;
 }
 
 /* @fd goes to @role, unless this fails. */
@@ -122,16 +147,15 @@ static int place_fd(struct disruptor_role *role, struct place *place, int fd,
 {
 	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
 	struct disruptor_info info;
-	bool writes_events;
 	int err;
 
 	err = role_info(fd, kind, several, &info, consumers);
 	if (err)
 		return err;
-	take_seat(role, kind, info.index, info.nr_consumers, info.producers);
-	writes_events = kind == DISRUPTOR_ROLE_PRODUCER ||
-			consumers[info.index].flags & DISRUPTOR_CONSUMER_MODIFIES;
-	err = maps_open(&role->maps, fd, &info, writes_events);
+	take_seat(role, &info, consumers);
+	err = maps_open(&role->maps, fd, &info,
+			kind == DISRUPTOR_ROLE_CONSUMER ?
+			&consumers[info.index] : NULL);
 	if (err)
 		return err;
 	role->fd = fd;
@@ -141,15 +165,30 @@ static int place_fd(struct disruptor_role *role, struct place *place, int fd,
 
 /* ---- both --------------------------------------------------------------------- */
 
-/* Asked first: coming to the wrong ring and going again would be noticed. */
-static int check_producers(struct disruptor_ring *ring, bool several)
+/*
+ * Is it the only one, or one of several, as the caller believes?  Asked first: coming
+ * to the wrong one and going again would be noticed.
+ */
+static int check_several(struct disruptor_ring *ring, unsigned int kind,
+			 const char *name, bool several)
 {
-	struct disruptor_info info = {};
+	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
+	struct disruptor_info info = {
+		.consumers = (uintptr_t)consumers,
+		.nr_consumers = DISRUPTOR_MAX_CONSUMERS,
+	};
+	unsigned int i;
 	int err = disruptor_get_info(ring, &info);
 
 	if (err)
 		return err;
-	return (info.producers > 1) == several ? 0 : -EINVAL;
+	if (kind == DISRUPTOR_ROLE_PRODUCER)
+		return (info.producers > 1) == several ? 0 : -EINVAL;
+	for (i = 0; i < info.nr_consumers; i++) {
+		if (!strcmp(consumers[i].name, name))
+			return (consumers[i].workers > 1) == several ? 0 : -EINVAL;
+	}
+	return -ENOENT;
 }
 
 static int place_attach(struct disruptor_role *role, struct place *place,
@@ -157,28 +196,21 @@ static int place_attach(struct disruptor_role *role, struct place *place,
 			bool several, const char *name)
 {
 	struct disruptor_attach_args args = { .size = sizeof(args), .role = kind };
-	struct disruptor_info info = {};
 	int fd, err;
 
-	if (kind == DISRUPTOR_ROLE_PRODUCER) {
-		err = check_producers(ring, several);
-		if (err)
-			return err;
-	}
 	if (kind == DISRUPTOR_ROLE_CONSUMER) {
 		err = name_copy(args.name, sizeof(args.name), name);
 		if (err)
 			return err;
 	}
+	err = check_several(ring, kind, args.name, several);
+	if (err)
+		return err;
 	if (ring->local) {
-		err = private_attach(ring->local, &args);
-		if (err)
-			return err;
-		private_info(ring->local, &info);
-		take_seat(role, kind, args.index, info.nr_consumers,
-			  info.producers);
-		place_private(role, place, ring->local);
-		return 0;
+		err = private_attach(ring->local, kind, args.name, role);
+		if (!err)
+			place_private(role, place);
+		return err;
 	}
 	__DISRUPTOR_POINT(ATTACH);
 	fd = sys_ioctl(ring->fd, DISRUPTOR_IOC_ATTACH, &args);
@@ -201,7 +233,7 @@ static void leave(struct disruptor_role *role, unsigned int flags)
 	};
 
 	if (role->local) {
-		private_detach(role->local, role->seat, flags);
+		private_detach(role, flags);
 		return;
 	}
 	/* ESTALE, the only error there can be, says that it is gone already. */
@@ -241,7 +273,7 @@ static int producer_new(struct disruptor_producer **producer,
 			struct disruptor_ring *ring, int fd)
 {
 	struct producer *new = lines_alloc(sizeof(*new));
-	struct place place;
+	struct place place = {};
 	int err;
 
 	if (!new)
@@ -311,7 +343,7 @@ static int multi_new(struct disruptor_multi **multi, struct disruptor_ring *ring
 		     int fd)
 {
 	struct multi *new = lines_alloc(sizeof(*new));
-	struct place place;
+	struct place place = {};
 	int err;
 
 	if (!new)
@@ -378,7 +410,7 @@ static int consumer_new(struct disruptor_consumer **consumer,
 			struct disruptor_ring *ring, const char *name, int fd)
 {
 	struct consumer *new = lines_alloc(sizeof(*new));
-	struct place place;
+	struct place place = {};
 	int err;
 
 	if (!new)
@@ -428,4 +460,66 @@ int disruptor_consumer_set_wait(struct disruptor_consumer *consumer,
 int disruptor_consumer_fileno(const struct disruptor_consumer *consumer)
 {
 	return role_fileno(consumer->role);
+}
+
+/* ---- workers -------------------------------------------------------------------- */
+
+static int worker_new(struct disruptor_worker **worker,
+		      struct disruptor_ring *ring, const char *name, int fd)
+{
+	struct worker *new = lines_alloc(sizeof(*new));
+	struct place place = {};
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	err = role_open(&new->role, &place, ring, name, fd,
+			DISRUPTOR_ROLE_CONSUMER, true);
+	if (err) {
+		free(new);
+		return err;
+	}
+	new->handle.view = place.view;
+	new->handle.sequence = place.counter;
+	new->handle.claimed = (uint64_t *)
+		((char *)place.counter -
+		 DISRUPTOR_COUNTER_OFFSET(new->role.publishes) +
+		 DISRUPTOR_CLAIMED_OFFSET(new->role.publishes));
+	new->handle.intent = place.intent;
+	new->handle.done = place.done;
+	new->handle.told = role_told(&new->role, &place);
+	new->handle.seat = new->role.publishes;
+	new->handle.role = &new->role;
+	*worker = &new->handle;
+	return 0;
+}
+
+int disruptor_worker_attach(struct disruptor_worker **worker,
+			    struct disruptor_ring *ring, const char *name)
+{
+	return worker_new(worker, ring, name, -1);
+}
+
+int disruptor_worker_from_fd(struct disruptor_worker **worker, int fd)
+{
+	return worker_new(worker, NULL, NULL, fd);
+}
+
+void disruptor_worker_detach(struct disruptor_worker *worker)
+{
+	if (!worker)
+		return;
+	leave(worker->role, 0);
+	free(worker);
+}
+
+int disruptor_worker_set_wait(struct disruptor_worker *worker,
+			      const struct disruptor_wait_strategy *strategy)
+{
+	return waiting_init(&worker->role->waiting, strategy);
+}
+
+int disruptor_worker_fileno(const struct disruptor_worker *worker)
+{
+	return role_fileno(worker->role);
 }

@@ -4,22 +4,18 @@
  */
 #include "internal.h"
 
-static bool halted(const struct disruptor_consumer *consumer)
-{
-	return load_relaxed(&consumer->halted);
-}
-
 /*
  * One event, as often as the handler wants it.  A handler that fails for ever
  * and always says retry can be halted.
  *
  * Return: 0 (done, or skipped), -EINTR in @interrupted, the error to stop with.
  */
-static int handle_event(struct disruptor_consumer *consumer,
+static int handle_event(const struct disruptor_view *view,
+			const uint32_t *halted,
 			const struct disruptor_handler *handler, uint64_t seq,
 			bool end_of_batch, bool *interrupted)
 {
-	void *event = disruptor_consumer_slot(consumer, seq);
+	void *event = __disruptor_slot(view, seq);
 	enum disruptor_error_action action = DISRUPTOR_ERROR_STOP;
 	int err;
 
@@ -35,17 +31,20 @@ static int handle_event(struct disruptor_consumer *consumer,
 			return 0;
 		if (action != DISRUPTOR_ERROR_RETRY)
 			return err;
-		if (halted(consumer)) {
+		if (load_relaxed(halted)) {
 			*interrupted = true;
 			return 0;
 		}
 	}
 }
 
-/* The events of @range, or the first of them up to the limit: one batch. */
-static int handle_batch(struct disruptor_consumer *consumer,
-			const struct disruptor_handler *handler,
-			const struct disruptor_range *range)
+/*
+ * The events of @range, or the first of them up to the limit: one batch.  @reached:
+ * the end of what was handled.
+ */
+int handle_events(const struct disruptor_view *view, const uint32_t *halted,
+		  const struct disruptor_handler *handler,
+		  const struct disruptor_range *range, uint64_t *reached)
 {
 	uint64_t hi = range->hi;
 	bool interrupted = false;
@@ -57,13 +56,32 @@ static int handle_batch(struct disruptor_consumer *consumer,
 	if (handler->on_batch_start)
 		handler->on_batch_start(handler->context, hi - range->lo);
 	for (seq = range->lo; seq != hi; seq++) {
-		err = handle_event(consumer, handler, seq, seq + 1 == hi,
+		err = handle_event(view, halted, handler, seq, seq + 1 == hi,
 				   &interrupted);
 		if (err || interrupted)
 			break;
 	}
-	disruptor_release(consumer, seq);
+	*reached = seq;
 	return err;
+}
+
+static int handle_batch(struct disruptor_consumer *consumer,
+			const struct disruptor_handler *handler,
+			const struct disruptor_range *range)
+{
+	uint64_t reached;
+	int err = handle_events(&consumer->view, &consumer->halted, handler,
+				range, &reached);
+
+	disruptor_release(consumer, reached);
+	return err;
+}
+
+uint64_t deadline_after(uint64_t ns)
+{
+	uint64_t now = disruptor_now_ns();
+
+	return ns < DISRUPTOR_FOREVER - now ? now + ns : DISRUPTOR_FOREVER;
 }
 
 /* The clock is read only if there is nothing to do. */
@@ -72,17 +90,14 @@ static int wait_for_events(struct disruptor_consumer *consumer,
 			   struct disruptor_range *range)
 {
 	uint64_t deadline = DISRUPTOR_FOREVER;
-	uint64_t now;
 	int err;
 
 	if (handler->timeout_ns) {
-		err = halted(consumer) ? -EAGAIN :
-					 disruptor_try_wait(consumer, range);
+		err = load_relaxed(&consumer->halted) ? -EAGAIN :
+		      disruptor_try_wait(consumer, range);
 		if (err != -EAGAIN)
 			return err;
-		now = disruptor_now_ns();
-		if (handler->timeout_ns < DISRUPTOR_FOREVER - now)
-			deadline = now + handler->timeout_ns;
+		deadline = deadline_after(handler->timeout_ns);
 	}
 	return disruptor_wait_until(consumer, deadline, range);
 }
@@ -111,18 +126,22 @@ static int run(struct disruptor_consumer *consumer,
 	}
 }
 
+int start_handler(const struct disruptor_handler *handler,
+		  struct disruptor_consumer *consumer)
+{
+	if (!handler->on_event)
+		return -EINVAL;
+	return handler->on_start ? handler->on_start(handler->context, consumer) :
+				   0;
+}
+
 int disruptor_run(struct disruptor_consumer *consumer,
 		  const struct disruptor_handler *handler)
 {
-	int err;
+	int err = start_handler(handler, consumer);
 
-	if (!handler->on_event)
-		return -EINVAL;
-	if (handler->on_start) {
-		err = handler->on_start(handler->context, consumer);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	err = run(consumer, handler);
 	if (handler->on_shutdown)
 		handler->on_shutdown(handler->context);

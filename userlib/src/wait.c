@@ -135,9 +135,16 @@ static uint64_t sleep_for(const struct disruptor_role *role,
  * So near to the last number there is, no honest ring comes: a counter was left
  * there, and nothing that is added to it means anything.
  */
-static bool at_the_end(const struct disruptor_view *view, uint64_t sequence)
+bool at_the_end(const struct disruptor_view *view, uint64_t sequence)
 {
 	return view->slots > ~sequence;
+}
+
+/* The call needs @n more than @next, which moves on while it waits. */
+void wait_ahead(struct wait *wait, const struct disruptor_view *view,
+		uint64_t next, uint64_t n)
+{
+	wait->target = next + sleep_for(wait->role, view, n);
 }
 
 /* The call needs @n more than @next. */
@@ -148,11 +155,11 @@ void wait_begin(struct wait *wait, struct disruptor_role *role,
 	*wait = (struct wait){
 		.role = role,
 		.how = &role->waiting,
-		.target = next + sleep_for(role, view, n),
 		.deadline_ns = deadline_ns,
 		.left_ns = DISRUPTOR_FOREVER,
 		.sleep_ns = MIN_SLEEP_NS,
 	};
+	wait_ahead(wait, view, next, n);
 }
 
 static int check_clock(struct wait *wait)
@@ -262,7 +269,7 @@ int wait_some(struct wait *wait)
  * 128 310, 1024 314.  Pauses only after a look that found nothing need to be ten
  * times as many: 64 198, 256 275, 1024 307.
  */
-static void wait_end(struct wait *wait, uint64_t found, uint64_t slots)
+void wait_end(struct wait *wait, uint64_t found, uint64_t slots)
 {
 	uint32_t pauses = wait->how->pauses;
 
@@ -333,11 +340,11 @@ int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 
 	wait_begin(&wait, multi->role, &multi->view, 0, n, deadline_ns);
 	do {
-		/* Others claim, too: what it waits for moves on. */
+		/* Others claim, too. */
 		cursor = load_relaxed(multi->cursor);
 		if (at_the_end(&multi->view, cursor))
 			return -EINVAL;
-		wait.target = cursor + sleep_for(multi->role, &multi->view, n);
+		wait_ahead(&wait, &multi->view, cursor, n);
 		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
 		if (err)
@@ -464,10 +471,10 @@ static bool is_lapped(const struct disruptor_consumer *consumer)
 	       cursor - consumer->next > view->slots;
 }
 
-static bool take_halt(struct disruptor_consumer *consumer)
+bool take_halt(uint32_t *halted)
 {
-	return load_relaxed(&consumer->halted) &&
-	       __atomic_exchange_n(&consumer->halted, 0, __ATOMIC_ACQUIRE);
+	return load_relaxed(halted) &&
+	       __atomic_exchange_n(halted, 0, __ATOMIC_ACQUIRE);
 }
 
 int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
@@ -483,11 +490,10 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 		   deadline_ns);
 	wait.halted = &consumer->halted;
 	do {
-		if (take_halt(consumer))
+		if (take_halt(&consumer->halted))
 			return -ECANCELED;
 		/* What was aborted has been skipped: it waits for what is next. */
-		wait.target = consumer->next +
-			      sleep_for(consumer->role, &consumer->view, 1);
+		wait_ahead(&wait, &consumer->view, consumer->next, 1);
 		__DISRUPTOR_POINT(CONSUMER_WAIT);
 		err = wait_some(&wait);
 		if (err)
@@ -502,14 +508,17 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 }
 
 /* Async-signal-safe: a store and a system call. */
-void disruptor_halt(struct disruptor_consumer *consumer)
+void role_halt(struct disruptor_role *role, uint32_t *halted)
 {
-	struct disruptor_role *role = consumer->role;
-
-	store_release(&consumer->halted, 1);
+	store_release(halted, 1);
 	if (role->local)
 		private_halt(role);
 	else
 		sys_ioctl(role->fd, DISRUPTOR_IOC_WAKE,
 			  (void *)DISRUPTOR_WAKE_HALT);
+}
+
+void disruptor_halt(struct disruptor_consumer *consumer)
+{
+	role_halt(consumer->role, &consumer->halted);
 }
