@@ -318,12 +318,12 @@ TEST_F(abi, unknown_ioctls_are_not_known)
 	unsigned int nr, i;
 
 	for (i = 0; i < 4; i++) {
-		for (nr = 10; nr < 256; nr++)
+		for (nr = 11; nr < 256; nr++)
 			EXPECT_EQ(-ENOTTY,
 				  ring_ioctl(fds[i], _IO(DISRUPTOR_IOC_TYPE, nr),
 					     &args));
 		/* The right number with a direction and a size, or in upper bits. */
-		for (nr = 0; nr < 10; nr++) {
+		for (nr = 0; nr < 11; nr++) {
 			unsigned long cmd = _IO(DISRUPTOR_IOC_TYPE, nr);
 
 			EXPECT_EQ(-ENOTTY, ring_ioctl(fds[i], cmd | 2UL << 30,
@@ -369,6 +369,7 @@ TEST_F(abi, attach_refuses_unknown_roles_flags_and_bad_names)
 	ATTACH_REFUSED(EINVAL, args.role = ~0U);
 	ATTACH_REFUSED(EINVAL, args.flags = 1);
 	ATTACH_REFUSED(EINVAL, args.flags = 1U << 31);
+	ATTACH_REFUSED(EINVAL, args.reserved = 1);
 	ATTACH_REFUSED(EINVAL, args.name[0] = '\0');
 	ATTACH_REFUSED(EINVAL, strcpy(args.name, "b "));
 	ATTACH_REFUSED(EINVAL, strcpy(args.name, "/b"));
@@ -429,6 +430,7 @@ TEST_F(abi, attach_writes_its_answers_and_nothing_else)
 
 	expected.index = 1;
 	expected.sequence = 0;
+	expected.worker = 0;
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, memcmp(&expected, &args, sizeof(args)));
 	close(fd);
@@ -438,6 +440,7 @@ TEST_F(abi, attach_writes_its_answers_and_nothing_else)
 	expected = args;
 	expected.index = 0;
 	expected.sequence = 0;
+	expected.worker = 0;
 	fd = ring_ioctl(self->ring, DISRUPTOR_IOC_ATTACH, &args);
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, memcmp(&expected, &args, sizeof(args)));

@@ -124,27 +124,11 @@ static void maker_publish(struct maker *maker, __u64 lo, __u64 hi)
 	ring_ioctl(maker->fd, DISRUPTOR_IOC_WAKE, NULL);
 }
 
-struct all_stats {
-	struct disruptor_stats stats;
-	struct disruptor_seat_stats seats[DISRUPTOR_MAX_SEATS +
-					  DISRUPTOR_MAX_PRODUCERS];
-};
-
-static int all_stats_of(int fd, struct all_stats *all)
-{
-	memset(all, POISON, sizeof(*all));
-	all->stats.size = sizeof(all->stats);
-	all->stats.seats = (uintptr_t)all->seats;
-	all->stats.nr_seats = ARRAY_SIZE(all->seats);
-	all->stats.seat_size = sizeof(all->seats[0]);
-	return ring_ioctl(fd, DISRUPTOR_IOC_STATS, &all->stats);
-}
-
 static __u64 aborted(int fd)
 {
-	struct all_stats all;
+	struct full_stats all;
 
-	return all_stats_of(fd, &all) ? POISON64 : all.stats.aborted;
+	return stats_of(fd, &all) ? POISON64 : all.stats.aborted;
 }
 
 static int evict_index(int ring, __u32 index)
@@ -362,7 +346,7 @@ TEST_F(two, are_evicted_one_by_one)
 
 TEST_F(two, are_counted_each_in_a_seat)
 {
-	struct all_stats all;
+	struct full_stats all;
 	struct maker c;
 
 	maker_publish(&self->a, maker_claim(&self->a, 2), 2);
@@ -372,7 +356,7 @@ TEST_F(two, are_counted_each_in_a_seat)
 	maker_leave(&c);
 	ASSERT_EQ(0, maker_attach(&c, self->ring));
 	EXPECT_EQ(0, detach(c.fd, 0));
-	ASSERT_EQ(0, all_stats_of(self->ring, &all));
+	ASSERT_EQ(0, stats_of(self->ring, &all));
 	EXPECT_EQ(5, all.stats.nr_seats);
 	EXPECT_EQ(1, all.stats.aborted);
 	EXPECT_EQ(7, all.seats[0].sequence);
@@ -431,9 +415,9 @@ static int poll_long(void *context)
 
 static bool sleeps_on(int ring, unsigned int seat, __u64 sleeps)
 {
-	struct all_stats all;
+	struct full_stats all;
 
-	return !all_stats_of(ring, &all) && all.seats[seat].sleeps >= sleeps;
+	return !stats_of(ring, &all) && all.seats[seat].sleeps >= sleeps;
 }
 
 TEST_F(two, wake_sleepers_and_pollers_by_their_death)
@@ -672,7 +656,7 @@ static __u64 ask_everything(int ring, int consumer, int producer)
 {
 	__u64 begin = now_ns();
 	__u64 target = counter_of(ring, 0);
-	struct all_stats all;
+	struct full_stats all;
 	unsigned int i;
 	int fd;
 
@@ -689,7 +673,7 @@ static __u64 ask_everything(int ring, int consumer, int producer)
 		polls(fd, POLLIN, 1);
 		close(fd);
 	}
-	all_stats_of(ring, &all);
+	stats_of(ring, &all);
 	return now_ns() - begin;
 }
 

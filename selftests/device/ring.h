@@ -122,7 +122,7 @@ static inline int device_fd(void)
  * @flags: DISRUPTOR_RING_*
  * @mode: see struct disruptor_create_args
  * @name: NULL: unnamed
- * @graph: consumers between spaces: NAME[?][!][:AFTER,AFTER]
+ * @graph: consumers between spaces: NAME[?][!][*WORKERS][:AFTER,AFTER]
  *	?: optional; !: modifies events
  */
 struct ring_spec {
@@ -151,12 +151,17 @@ static inline void graph_word(struct disruptor_consumer_config *c,
 			      unsigned int nr, char *word)
 {
 	char *after = strchr(word, ':');
+	char *workers = strchr(word, '*');
 	char *state = NULL;
 	char *name;
 	char *end;
 
 	if (after)
 		*after++ = '\0';
+	if (workers) {
+		*workers++ = '\0';
+		c[nr].workers = atoi(workers);
+	}
 	for (end = word + strlen(word); end > word; *--end = '\0') {
 		if (end[-1] == '?')
 			c[nr].flags |= DISRUPTOR_CONSUMER_OPTIONAL;
@@ -247,6 +252,7 @@ static inline struct disruptor_attach_args attach_args(const char *name)
 		.role = name ? DISRUPTOR_ROLE_CONSUMER : DISRUPTOR_ROLE_PRODUCER,
 		.index = POISON32,
 		.sequence = POISON64,
+		.worker = POISON32,
 	};
 
 	if (name)
@@ -303,9 +309,12 @@ struct full_info {
 	struct disruptor_consumer_config graph[DISRUPTOR_MAX_CONSUMERS];
 };
 
+#define MOST_SEATS	(DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS + \
+			 DISRUPTOR_MAX_ALL_WORKERS)
+
 struct full_stats {
 	struct disruptor_stats stats;
-	struct disruptor_seat_stats seats[DISRUPTOR_MAX_SEATS];
+	struct disruptor_seat_stats seats[MOST_SEATS];
 };
 
 /* All of INFO; what the kernel did not write is poison. */
@@ -325,7 +334,7 @@ static inline int stats_of(int fd, struct full_stats *full)
 	memset(full, POISON, sizeof(*full));
 	full->stats.size = sizeof(full->stats);
 	full->stats.seats = (uintptr_t)full->seats;
-	full->stats.nr_seats = DISRUPTOR_MAX_SEATS;
+	full->stats.nr_seats = MOST_SEATS;
 	full->stats.seat_size = sizeof(full->seats[0]);
 	return ring_ioctl(fd, DISRUPTOR_IOC_STATS, &full->stats);
 }

@@ -537,4 +537,51 @@ TEST_F(uring, poll_multishot_can_be_cancelled)
 	EXPECT_GE(1, self->producer.wakes);
 }
 
+/* ---- worker groups ------------------------------------------------------------------- */
+
+/* The page of a worker's own, after that of its group. */
+static struct disruptor_intent *map_intent(const struct role *worker,
+					   unsigned int seat)
+{
+	char *page = mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  worker->fd, page_bytes() +
+			  DISRUPTOR_REGION_OFFSET(DISRUPTOR_REGION_OWN));
+
+	return page == MAP_FAILED ? NULL : (void *)counter_in(page, seat);
+}
+
+TEST(both_tell_a_worker_of_what_a_dead_one_left)
+{
+	int ring = ring_create(.slots = SLOTS, .graph = "group*2");
+	struct disruptor_intent *intent;
+	struct role producer, a, b;
+	struct io_uring_cqe cqe;
+	struct uring u;
+	__u64 *claimed;
+	int i;
+
+	ASSERT_EQ(0, uring_open(&u));
+	ASSERT_EQ(0, role_take(&producer, ring, NULL));
+	ASSERT_EQ(0, role_take(&a, ring, "group"));
+	ASSERT_EQ(0, role_take(&b, ring, "group"));
+	intent = map_intent(&a, 2);
+	ASSERT_NE(NULL, intent);
+	claimed = (__u64 *)((char *)a.counter - DISRUPTOR_COUNTER_OFFSET(1) +
+			    DISRUPTOR_CLAIMED_OFFSET(1));
+	publish(&producer, 1);
+	*intent = (struct disruptor_intent){ 0, 1 };
+	counter_set(claimed, 1);
+	EXPECT_EQ(1, submit_poll(&u, b.fd, POLLIN, 7));
+	EXPECT_EQ(1, submit_wait(&u, b.fd, 2, FOREVER, 8));
+	EXPECT_TRUE(stays_quiet(&u));
+	unmap_own(&intent->lo);
+	role_drop(&a);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(next_cqe(&u, &cqe, LONG_MS));
+		EXPECT_EQ(cqe.user_data == 7 ? POLLIN : 0, cqe.res);
+	}
+	close(u.fd);
+	close(ring);
+}
+
 TEST_HARNESS_MAIN
