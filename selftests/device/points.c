@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rig: timeout=420 */
+/* rig: timeout=600 */
 /*
  * A process is killed at every named point of the protocol (DISRUPTOR_ALL_POINTS),
  * whichever role it has, in rings of every shape; then at random points, and at
@@ -12,6 +12,8 @@
  *     all, and STATS has counted exactly that;
  *   - nothing is handled twice by one life of a consumer, or before those it comes
  *     after;
+ *   - no event goes to two workers of a group while both live, nor to any when one was
+ *     done with it;
  *   - nobody waits for ever for what a dead one owed.
  *
  * CRASH_ROUNDS=n: how many random deaths.
@@ -24,7 +26,8 @@
 
 #define MOST_EVENTS	(1U << 19)	/* of a history */
 #define MOST_LIVES	512
-#define MAX_STAGES	6
+#define MAX_PLACES	4
+#define MAX_STAGES	8
 #define MOST_CLAIM	6
 #define SLOTS		16
 #define DEATHS		40		/* in one history */
@@ -62,6 +65,34 @@ struct event {
 /* ---- what survives whoever is killed ------------------------------------------ */
 
 /**
+ * struct place - a consumer of the graph, with one stage or several workers
+ * @name: its name
+ * @workers: of a group, how many; else 0
+ * @before: places that come before it
+ * @behind: those after it
+ * @moved_ns: when it handled what came after the death
+ * @seen: which event was handled at each sequence
+ * @holder: of a group: who has taken it, and in which life, plus 1
+ * @done: of a group: for good
+ */
+struct place {
+	char name[DISRUPTOR_CONSUMER_NAME_LEN];
+	__u32 workers;
+	uint64_t before;
+	uint64_t behind;
+	uint64_t moved_ns;
+	uint64_t seen[MOST_EVENTS];
+	__u32 holder[MOST_EVENTS];
+	unsigned char done[MOST_EVENTS];
+};
+
+#define DYING		(~0U)
+
+#define HOLDER(stage, life)	(((stage) << 16 | (life)) + 1)
+#define HOLDER_STAGE(holder)	(((holder) - 1) >> 16)
+#define HOLDER_LIFE(holder)	(((holder) - 1) & 0xffff)
+
+/**
  * struct life - from one ATTACH to the next, or to the end
  * @start: consumer: where it went on
  * @handled: consumer: events below it are handled
@@ -83,31 +114,25 @@ struct life {
 
 /**
  * struct stage - a role, whoever has it at the time
- * @name: of a consumer; empty: a producer
- * @before: consumers that come before it
- * @behind: those after it
- * @armed: the point it is to die at, plus 1
+ * @place: of a consumer, or a worker; NULL: a producer
+ * @armed: the point it is to die at, plus 1; DYING: it is on its way
  * @countdown: when it gets there for how many-th time
  * @leave: it is to give the role back and take it again
- * @moved_ns: when it handled what came after the death
- * @seen: consumer: which event it handled at each sequence
+ * @over: how many of its lives are over, or about to be
  */
 struct stage {
-	char name[DISRUPTOR_CONSUMER_NAME_LEN];
-	uint64_t before;
-	uint64_t behind;
+	struct place *place;
 	pid_t pid;
 	__u32 armed;
 	__u32 countdown;
 	__u32 leave;
-	uint64_t moved_ns;
+	__u32 over;
 	__u32 nr_lives;
 	struct life lives[MOST_LIVES];
-	uint64_t seen[MOST_EVENTS];
 };
 
 /**
- * struct plant - a ring and all its stages, consumers first
+ * struct plant - a ring and all its stages, consumers and workers first
  * @watching: who handles event @watch is to say when
  * @killed_ns: when somebody was killed
  * @unsure: somebody was killed at no point: how much it had claimed is not known
@@ -115,7 +140,8 @@ struct stage {
 struct plant {
 	const struct topology *topology;
 	int ring;
-	unsigned int nr_consumers;
+	unsigned int nr_places;
+	unsigned int nr_consuming;
 	unsigned int nr_stages;
 	uint64_t chances;
 	__u32 stop;
@@ -126,6 +152,7 @@ struct plant {
 	uint64_t killed_ns;
 	bool unsure;
 	unsigned int deaths;
+	struct place places[MAX_PLACES];
 	struct stage stages[MAX_STAGES];
 };
 
@@ -141,6 +168,18 @@ static const struct topology topologies[] = {
 	{ "chain", 1, "first second:first third:second" },
 	{ "diamond", 1, "left right join:left,right" },
 	{ "3P-diamond", 3, "left right join:left,right" },
+	{ "1P-workers", 1, "group*3 after:group" },
+	{ "3P-workers", 3, "first group*3:first after:group" },
+};
+
+/* Who has died; the last are missed until they are started again. */
+enum victim { PRODUCER_OF_SEVERAL, WORKER, ONLY_PRODUCER, CONSUMER, NR_VICTIMS };
+
+static const char *const victim_names[NR_VICTIMS] = {
+	"one of several producers dead, the others going on",
+	"a worker dead, the others going on",
+	"the only producer dead and started again",
+	"a consumer dead and started again",
 };
 
 /* What all tests of a run add to: they are processes of their own. */
@@ -149,8 +188,8 @@ static struct totals {
 	unsigned int random;
 	unsigned int violations;
 	unsigned int seen[NR_POINTS];
-	unsigned int nr_times[2];
-	uint64_t times[2][4096];	/* [1]: only when it was started again */
+	unsigned int nr_times[NR_VICTIMS];
+	uint64_t times[NR_VICTIMS][4096];
 } *totals;
 
 __attribute__((constructor)) static void totals_init(void)
@@ -172,6 +211,8 @@ static struct plant *plant;
 static struct stage *me;
 static struct life *life;
 static const uint64_t *cursor;		/* while it is mapped */
+static struct disruptor_worker *working;	/* likewise */
+static uint64_t lap_at;			/* the next that it is done with */
 static uint64_t chances;
 
 static unsigned int my_index(void)
@@ -181,7 +222,13 @@ static unsigned int my_index(void)
 
 static void die(void)
 {
+	unsigned int i;
+
+	/* An accomplice may have died before. */
+	for (i = 0; i < plant->nr_places; i++)
+		plant->places[i].moved_ns = 0;
 	plant->watch = cursor ? shared_load(cursor) : 0;
+	me->over = me->nr_lives;
 	plant->killed_ns = now_ns();
 	shared_store(&plant->watching, 1);
 	kill(getpid(), SIGKILL);
@@ -198,6 +245,12 @@ static void note(enum disruptor_point point)
 	case DISRUPTOR_POINT_MULTI_LAP:
 		life->stored++;
 		break;
+	case DISRUPTOR_POINT_WORKER_DONE:
+		lap_at = working->next;
+		break;
+	case DISRUPTOR_POINT_WORKER_LAP:
+		shared_store(&me->place->done[lap_at++], 1);
+		break;
 	default:
 		break;
 	}
@@ -205,7 +258,13 @@ static void note(enum disruptor_point point)
 
 static void reach(unsigned int point)
 {
-	if (shared_load(&me->armed) != point + 1 || --me->countdown)
+	__u32 armed = point + 1;
+
+	if (shared_load(&me->armed) != armed || --me->countdown)
+		return;
+	/* It may have been taken back. */
+	if (!__atomic_compare_exchange_n(&me->armed, &armed, DYING, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_add_fetch(&totals->seen[point], 1, __ATOMIC_RELAXED);
 	die();
@@ -222,6 +281,7 @@ void disruptor_point(enum disruptor_point point)
 
 static void begin_life(void)
 {
+	me->over = me->nr_lives;
 	life = &me->lives[me->nr_lives++];
 	alarm(STAGE_SECONDS);
 }
@@ -364,35 +424,36 @@ static int produce(struct disruptor_ring *ring)
 /* Whether those it comes after have had it, and those that come after it have not. */
 static int check_order(uint64_t seq, uint64_t id, bool again)
 {
+	const struct place *place = me->place;
 	unsigned int i;
 
-	for (i = 0; i < plant->nr_consumers; i++) {
-		uint64_t *seen = &plant->stages[i].seen[seq];
+	for (i = 0; i < plant->nr_places; i++) {
+		const struct place *other = &plant->places[i];
 
-		if (me->before & 1ULL << i)
-			CHILD_CHECK(shared_load(seen) == id);
-		if (me->behind & 1ULL << i && !again)
-			CHILD_CHECK(shared_load(seen) == 0);
+		if (place->before & 1ULL << i)
+			CHILD_CHECK(shared_load(&other->seen[seq]) == id);
+		if (place->behind & 1ULL << i && !again)
+			CHILD_CHECK(shared_load(&other->seen[seq]) == 0);
 	}
 	return 0;
 }
 
 static int handle(const struct event *event, uint64_t seq)
 {
+	struct place *place = me->place;
 	uint64_t id = event->id;
 	uint64_t before;
 
 	CHILD_CHECK(seq < MOST_EVENTS);
-	CHILD_CHECK(seq >= life->handled);
-	before = me->seen[seq];
+	before = shared_load(&place->seen[seq]);
 	CHILD_CHECK(!before || before == id);
 	CHILD_CHECK(event_right(event->body, sizeof(event->body), id));
 	CHILD_CHECK(!check_order(seq, id, before));
-	shared_store(&me->seen[seq], id);
+	shared_store(&place->seen[seq], id);
 	shared_store(&life->handled, seq + 1);
 	if (seq >= plant->watch && shared_load(&plant->watching) &&
-	    !me->moved_ns)
-		shared_store(&me->moved_ns, now_ns());
+	    !shared_load(&place->moved_ns))
+		shared_store(&place->moved_ns, now_ns());
 	return 0;
 }
 
@@ -403,8 +464,10 @@ static int consume_some(struct disruptor_consumer *consumer,
 	uint64_t seq;
 
 	CHILD_CHECK(range->hi - range->lo <= SLOTS);
-	for (seq = range->lo; seq < hi; seq++)
+	for (seq = range->lo; seq < hi; seq++) {
+		CHILD_CHECK(seq >= life->handled);
 		CHILD_CHECK(!handle(disruptor_consumer_slot(consumer, seq), seq));
+	}
 	life->about = hi;
 	disruptor_release(consumer, hi);
 	shared_store(&life->done, hi);
@@ -417,8 +480,8 @@ static int live_as_consumer(struct disruptor_ring *ring, bool *ended)
 	struct disruptor_range range;
 	int err;
 
-	BECOMES_TRUE((err = disruptor_consumer_attach(&consumer, ring, me->name)) !=
-		     -EBUSY, GOES_ON_MS);
+	BECOMES_TRUE((err = disruptor_consumer_attach(&consumer, ring,
+						     me->place->name)) != -EBUSY, GOES_ON_MS);
 	CHILD_CHECK(!err);
 	CHILD_CHECK(!disruptor_consumer_set_wait(consumer, chosen_wait(&chances)));
 	cursor = __disruptor_counter(&consumer->view, DISRUPTOR_SEAT_PRODUCERS);
@@ -439,13 +502,77 @@ static int live_as_consumer(struct disruptor_ring *ring, bool *ended)
 	return 0;
 }
 
+/* Nobody else has it, and nobody was done with it. */
+static int take_over(uint64_t seq)
+{
+	__u32 mine = HOLDER(my_index(), me->nr_lives - 1);
+	struct place *place = me->place;
+	__u32 holder = __atomic_exchange_n(&place->holder[seq], mine,
+					   __ATOMIC_SEQ_CST);
+
+	CHILD_CHECK(!shared_load(&place->done[seq]));
+	CHILD_CHECK(!holder || holder == mine ||
+		    HOLDER_LIFE(holder) <
+		    shared_load(&plant->stages[HOLDER_STAGE(holder)].over));
+	return 0;
+}
+
+static int work_some(struct disruptor_worker *worker,
+		     const struct disruptor_range *range)
+{
+	uint64_t hi = range->lo + chance_part(&chances, range->hi - range->lo);
+	uint64_t seq;
+
+	CHILD_CHECK(range->hi - range->lo <= SLOTS);
+	for (seq = range->lo; seq < range->hi; seq++)
+		CHILD_CHECK(!take_over(seq));
+	for (seq = range->lo; seq < hi; seq++)
+		CHILD_CHECK(!handle(disruptor_worker_slot(worker, seq), seq));
+	dawdle(&plant->slow_consumers);
+	CHILD_CHECK(!disruptor_worker_done(worker, hi));
+	return 0;
+}
+
+static int live_as_worker(struct disruptor_ring *ring, bool *ended)
+{
+	struct disruptor_worker *worker;
+	struct disruptor_range range;
+	int err;
+
+	/* A seat is not free before it is known what its last holder left. */
+	BECOMES_TRUE((err = disruptor_worker_attach(&worker, ring,
+						    me->place->name)) != -EBUSY,
+		     GOES_ON_MS);
+	CHILD_CHECK(!err);
+	CHILD_CHECK(!disruptor_worker_set_wait(worker, chosen_wait(&chances)));
+	cursor = __disruptor_counter(&worker->view, DISRUPTOR_SEAT_PRODUCERS);
+	working = worker;
+	do {
+		err = disruptor_worker_take_until(worker,
+						  chance_part(&chances, MOST_CLAIM),
+						  in_ms(100), &range);
+		if (!err)
+			CHILD_CHECK(!work_some(worker, &range));
+	} while ((!err || err == -ETIMEDOUT) &&
+		 !__atomic_exchange_n(&me->leave, 0, __ATOMIC_RELAXED));
+	CHILD_CHECK(!err || err == -ETIMEDOUT || err == -ENODATA);
+	*ended = err == -ENODATA;
+	cursor = NULL;
+	working = NULL;
+	/* What is left of the last range is for another. */
+	me->over = me->nr_lives;
+	disruptor_worker_detach(worker);
+	return 0;
+}
+
 static int consume(struct disruptor_ring *ring)
 {
 	bool ended = false;
 
 	while (!ended) {
 		begin_life();
-		if (live_as_consumer(ring, &ended))
+		if (me->place->workers ? live_as_worker(ring, &ended) :
+					 live_as_consumer(ring, &ended))
 			return 1;
 	}
 	return 0;
@@ -458,7 +585,7 @@ static int work(void *context)
 	plant = context;
 	CHILD_CHECK(me->nr_lives < MOST_LIVES);
 	CHILD_CHECK(!disruptor_ring_from_fd(&ring, plant->ring));
-	return me->name[0] ? consume(ring) : produce(ring);
+	return me->place ? consume(ring) : produce(ring);
 }
 
 /* ---- starting and stopping ---------------------------------------------------------- */
@@ -476,18 +603,34 @@ static void find_order(struct plant *plant,
 {
 	unsigned int i, j;
 
-	for (i = 0; i < plant->nr_consumers; i++) {
-		struct stage *stage = &plant->stages[i];
+	for (i = 0; i < plant->nr_places; i++) {
+		struct place *place = &plant->places[i];
 
 		for (j = 0; j < i; j++) {
 			if (c[i].after & 1ULL << j)
-				stage->before |= plant->stages[j].before | 1ULL << j;
+				place->before |= plant->places[j].before | 1ULL << j;
 		}
 		for (j = 0; j < i; j++) {
-			if (stage->before & 1ULL << j)
-				plant->stages[j].behind |= 1ULL << i;
+			if (place->before & 1ULL << j)
+				plant->places[j].behind |= 1ULL << i;
 		}
 	}
+}
+
+static void fill_places(struct plant *plant,
+			const struct disruptor_consumer_config *c)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < plant->nr_places; i++) {
+		struct place *place = &plant->places[i];
+
+		strcpy(place->name, c[i].name);
+		place->workers = c[i].workers;
+		for (j = 0; j < (place->workers ?: 1); j++)
+			plant->stages[plant->nr_consuming++].place = place;
+	}
+	find_order(plant, c);
 }
 
 /* With all its stages at work; NULL if it cannot be made. */
@@ -512,11 +655,9 @@ static struct plant *plant_new(const struct topology *topology, uint64_t seed)
 	plant->ring = ring_ioctl(device_fd(), DISRUPTOR_IOC_CREATE, &args);
 	if (plant->ring < 0)
 		return NULL;
-	plant->nr_consumers = args.nr_consumers;
-	plant->nr_stages = args.nr_consumers + topology->producers;
-	for (i = 0; i < plant->nr_consumers; i++)
-		strcpy(plant->stages[i].name, c[i].name);
-	find_order(plant, c);
+	plant->nr_places = args.nr_consumers;
+	fill_places(plant, c);
+	plant->nr_stages = plant->nr_consuming + topology->producers;
 	for (i = 0; i < plant->nr_stages; i++)
 		start_stage(plant, &plant->stages[i]);
 	return plant;
@@ -533,12 +674,15 @@ static bool has_ended(struct stage *stage, int *status)
 
 static const char *stage_name(const struct plant *plant, const struct stage *stage)
 {
-	static char name[16];
+	static char name[DISRUPTOR_CONSUMER_NAME_LEN + 16];
+	unsigned long index = stage - plant->stages;
 
-	if (stage->name[0])
-		return stage->name;
-	snprintf(name, sizeof(name), "producer %lu",
-		 stage - plant->stages - plant->nr_consumers);
+	if (!stage->place)
+		snprintf(name, sizeof(name), "producer %lu",
+			 index - plant->nr_consuming);
+	else
+		snprintf(name, sizeof(name), "%s, stage %lu",
+			 stage->place->name, index);
 	return name;
 }
 
@@ -584,12 +728,13 @@ static uint64_t check_sequences(struct plant *plant, uint64_t end)
 	unsigned int i;
 
 	for (seq = 0; seq < end; seq++) {
-		id = plant->stages[0].seen[seq];
-		for (i = 1; i < plant->nr_consumers; i++) {
-			if (plant->stages[i].seen[seq] != id)
+		id = plant->places[0].seen[seq];
+		for (i = 1; i < plant->nr_places; i++) {
+			struct place *place = &plant->places[i];
+
+			if (place->seen[seq] != id)
 				VIOLATION("%lu: %s handled %#lx, not %#lx", seq,
-					  plant->stages[i].name,
-					  plant->stages[i].seen[seq], id);
+					  place->name, place->seen[seq], id);
 		}
 		if (id)
 			check_event(plant, seq, id);
@@ -629,7 +774,7 @@ static void check_history(struct plant *plant)
 		return;
 	}
 	skipped = check_sequences(plant, end);
-	for (i = plant->nr_consumers; i < plant->nr_stages; i++)
+	for (i = plant->nr_consuming; i < plant->nr_stages; i++)
 		left += check_lives(plant, &plant->stages[i]);
 	stats.seat_size = sizeof(struct disruptor_seat_stats);
 	if (ring_ioctl(plant->ring, DISRUPTOR_IOC_STATS, &stats))
@@ -640,8 +785,9 @@ static void check_history(struct plant *plant)
 	if (left != skipped && !plant->unsure)
 		VIOLATION("%lu were claimed and left, but %lu skipped", left,
 			  skipped);
-	printf("# %s: %u deaths in %lu events, %lu aborted\n",
-	       plant->topology->name, plant->deaths, end, skipped);
+	printf("# %s: %u deaths in %lu events, %lu aborted, %lu adopted\n",
+	       plant->topology->name, plant->deaths, end, skipped,
+	       (unsigned long)stats.adopted);
 }
 
 static void plant_end(struct plant *plant)
@@ -662,7 +808,20 @@ static void plant_end(struct plant *plant)
 
 static bool is_producer(const struct stage *stage)
 {
-	return !stage->name[0];
+	return !stage->place;
+}
+
+static bool is_worker(const struct stage *stage)
+{
+	return stage->place && stage->place->workers;
+}
+
+static enum victim victim_of(const struct plant *plant, const struct stage *stage)
+{
+	if (is_producer(stage))
+		return plant->topology->producers > 1 ? PRODUCER_OF_SEVERAL :
+							ONLY_PRODUCER;
+	return is_worker(stage) ? WORKER : CONSUMER;
 }
 
 static bool goes(unsigned int point)
@@ -681,16 +840,39 @@ static bool comes_to(const struct plant *plant, const struct stage *stage,
 			    point <= DISRUPTOR_POINT_WOKEN))
 		return true;
 	if (point == DISRUPTOR_POINT_COUNTER_STORED)
-		return !(is_producer(stage) && several);
+		return !is_worker(stage) && !(is_producer(stage) && several);
 	if (point == DISRUPTOR_POINT_CLAIM_WAIT || point == HALF_WRITTEN)
 		return is_producer(stage);
 	if (point < DISRUPTOR_POINT_MULTI_CLAIM)
 		return is_producer(stage) && !several;
 	if (point < DISRUPTOR_POINT_LOOK)
 		return is_producer(stage) && several;
-	if (point == DISRUPTOR_POINT_SKIP)
-		return !is_producer(stage) && several;
-	return !is_producer(stage);
+	if (is_producer(stage))
+		return false;
+	if (point == DISRUPTOR_POINT_SKIP || point == DISRUPTOR_POINT_WORKER_SKIP)
+		if (!several)
+			return false;
+	return point < DISRUPTOR_POINT_WORKER_CLAIM ? !is_worker(stage) :
+						      is_worker(stage);
+}
+
+/* At some points only those can be who find what another died over; NULL: not there. */
+static struct stage *accomplice(struct plant *plant, const struct stage *victim,
+				unsigned int point, unsigned int *at)
+{
+	struct stage *other = NULL;
+
+	if (point == DISRUPTOR_POINT_SKIP || point == DISRUPTOR_POINT_WORKER_SKIP) {
+		*at = DISRUPTOR_POINT_MULTI_CLAIMED;
+		other = &plant->stages[plant->nr_stages - 1];
+	} else if (point == DISRUPTOR_POINT_WORKER_ADOPT ||
+		   point == DISRUPTOR_POINT_WORKER_ADOPTED) {
+		*at = DISRUPTOR_POINT_WORKER_CLAIMED;
+		for (other = plant->stages; other->place != victim->place ||
+		     other == victim; other++)
+			;
+	}
+	return other == victim ? NULL : other;
 }
 
 /*
@@ -700,7 +882,8 @@ static bool comes_to(const struct plant *plant, const struct stage *stage,
 static void stir(struct plant *plant, const struct stage *victim,
 		 unsigned int point, unsigned int round)
 {
-	struct stage *other = &plant->stages[plant->nr_stages - 1];
+	unsigned int at;
+	struct stage *other = accomplice(plant, victim, point, &at);
 	int status;
 
 	plant->slow_producers = round % 3 == 1;
@@ -709,27 +892,31 @@ static void stir(struct plant *plant, const struct stage *victim,
 		shared_store(&plant->stages[chance_below(&plant->chances,
 							 plant->nr_stages)].leave,
 			     1);
-	if (point != DISRUPTOR_POINT_SKIP || other == victim)
+	if (!other)
 		return;
-	if (has_ended(other, &status))
+	if (has_ended(other, &status)) {
+		other->armed = 0;
 		start_stage(plant, other);
+	}
+	if (shared_load(&other->armed))
+		return;
 	other->countdown = 1;
-	shared_store(&other->armed, DISRUPTOR_POINT_MULTI_CLAIMED + 1);
+	shared_store(&other->armed, at + 1);
 }
 
-static void stir_no_more(struct plant *plant)
+static void stir_no_more(struct plant *plant, const struct stage *victim,
+			 unsigned int point)
 {
-	struct stage *other = &plant->stages[plant->nr_stages - 1];
+	unsigned int at;
+	struct stage *other = accomplice(plant, victim, point, &at);
 	int status;
 
 	plant->slow_producers = 0;
 	plant->slow_consumers = 0;
-	if (!shared_load(&other->armed))
+	if (!other)
 		return;
-	shared_store(&other->armed, 0);
-	/* It may be on its way. */
-	usleep(2000);
-	if (other->pid && has_ended(other, &status))
+	if (__atomic_exchange_n(&other->armed, 0, __ATOMIC_SEQ_CST) == DYING &&
+	    BECOMES_TRUE(has_ended(other, &status), GOES_ON_MS))
 		start_stage(plant, other);
 }
 
@@ -737,33 +924,34 @@ static bool all_moved(const struct plant *plant)
 {
 	unsigned int i;
 
-	for (i = 0; i < plant->nr_consumers; i++) {
-		if (!shared_load(&plant->stages[i].moved_ns))
+	for (i = 0; i < plant->nr_places; i++) {
+		if (!shared_load(&plant->places[i].moved_ns))
 			return false;
 	}
 	return true;
 }
 
-static void take_time(const struct plant *plant, bool restarted)
+static void take_time(const struct plant *plant, enum victim victim)
 {
-	unsigned int n = totals->nr_times[restarted];
+	unsigned int n = totals->nr_times[victim];
 	uint64_t last = 0;
 	unsigned int i;
 
-	for (i = 0; i < plant->nr_consumers; i++) {
-		if (last < plant->stages[i].moved_ns)
-			last = plant->stages[i].moved_ns;
+	for (i = 0; i < plant->nr_places; i++) {
+		if (last < plant->places[i].moved_ns)
+			last = plant->places[i].moved_ns;
 	}
 	if (n < ARRAY_SIZE(totals->times[0]) && last > plant->killed_ns) {
-		totals->times[restarted][n] = last - plant->killed_ns;
-		totals->nr_times[restarted]++;
+		totals->times[victim][n] = last - plant->killed_ns;
+		totals->nr_times[victim]++;
 	}
 }
 
-/* After the death: one of several producers is missed by nobody. */
+/* After the death: one of several producers or workers is missed by nobody. */
 static bool go_on(struct plant *plant, struct stage *victim)
 {
-	bool missed = !is_producer(victim) || plant->topology->producers == 1;
+	enum victim who = victim_of(plant, victim);
+	bool missed = who >= ONLY_PRODUCER;
 	bool moved;
 
 	victim->armed = 0;
@@ -773,7 +961,7 @@ static bool go_on(struct plant *plant, struct stage *victim)
 	if (!missed)
 		start_stage(plant, victim);
 	if (moved)
-		take_time(plant, missed);
+		take_time(plant, who);
 	plant->deaths++;
 	__atomic_add_fetch(&totals->deaths, 1, __ATOMIC_RELAXED);
 	return moved;
@@ -784,8 +972,8 @@ static void watch(struct plant *plant)
 	unsigned int i;
 
 	shared_store(&plant->watching, 0);
-	for (i = 0; i < plant->nr_consumers; i++)
-		plant->stages[i].moved_ns = 0;
+	for (i = 0; i < plant->nr_places; i++)
+		plant->places[i].moved_ns = 0;
 }
 
 /* @victim is to die when it gets to @point for the @nth time. */
@@ -806,7 +994,7 @@ static bool kill_at(struct plant *plant, struct stage *victim,
 		if (BECOMES_TRUE(has_ended(victim, &status), 30))
 			break;
 	} while (now_ns() < end_ns);
-	stir_no_more(plant);
+	stir_no_more(plant, victim, point);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
 	    shared_load(&plant->watching)) {
 		victim->leave = 0;
@@ -832,6 +1020,7 @@ static bool kill_now(struct plant *plant, struct stage *victim)
 	usleep(chance_below(&plant->chances, 2000));
 	plant->watch = counter_of(plant->ring, DISRUPTOR_SEAT_PRODUCERS);
 	plant->killed_ns = now_ns();
+	victim->over = MOST_LIVES;
 	kill(victim->pid, SIGKILL);
 	shared_store(&plant->watching, 1);
 	if (!BECOMES_TRUE(has_ended(victim, &status), GOES_ON_MS) ||
@@ -873,6 +1062,8 @@ FIXTURE_VARIANT_ADD(points, one_to_three) { &topologies[1] };
 FIXTURE_VARIANT_ADD(points, chain) { &topologies[2] };
 FIXTURE_VARIANT_ADD(points, diamond) { &topologies[3] };
 FIXTURE_VARIANT_ADD(points, three_to_a_diamond) { &topologies[4] };
+FIXTURE_VARIANT_ADD(points, one_to_workers) { &topologies[5] };
+FIXTURE_VARIANT_ADD(points, three_to_workers) { &topologies[6] };
 
 FIXTURE_SETUP(points)
 {
@@ -882,7 +1073,12 @@ FIXTURE_TEARDOWN(points)
 {
 }
 
-/* One producer is as good as another; every consumer has a place of its own. */
+/* One producer is as good as another, and one worker; every consumer is another. */
+static bool is_like_the_last(const struct plant *plant, unsigned int index)
+{
+	return index && plant->stages[index].place == plant->stages[index - 1].place;
+}
+
 TEST_F_TIMEOUT(points, a_death_at_any_of_them_loses_nothing, 180)
 {
 	struct plant *plant = plant_new(variant->topology, chosen_seed());
@@ -891,12 +1087,13 @@ TEST_F_TIMEOUT(points, a_death_at_any_of_them_loses_nothing, 180)
 	bool moves = true;
 
 	ASSERT_NE(NULL, plant);
-	for (index = 0; index <= plant->nr_consumers; index++) {
+	for (index = 0; index < plant->nr_stages; index++) {
 		for (point = 0; point < NR_POINTS && moves; point++) {
 			struct stage *victim = &plant->stages[index];
 			unsigned int nth = point == DISRUPTOR_POINT_MULTI_LAP ? 2 : 1;
 
-			if (!comes_to(plant, victim, point))
+			if (is_like_the_last(plant, index) ||
+			    !comes_to(plant, victim, point))
 				continue;
 			moves = kill_at(plant, victim, point, nth);
 			if (moves)
@@ -956,16 +1153,17 @@ static int compare_times(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report_times(unsigned int restarted, const char *what)
+static void report_times(enum victim victim)
 {
-	unsigned int n = totals->nr_times[restarted];
-	uint64_t *times = totals->times[restarted];
+	unsigned int n = totals->nr_times[victim];
+	uint64_t *times = totals->times[victim];
 
 	if (!n)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
 	printf("# crash: from SIGKILL to all consumers moving, %s: %u times, median %lu us, worst %lu us\n",
-	       what, n, times[n / 2] / 1000, times[n - 1] / 1000);
+	       victim_names[victim], n, times[n / 2] / 1000,
+	       times[n - 1] / 1000);
 }
 
 /* The last: fixtures' tests run in the order in which they stand. */
@@ -984,6 +1182,7 @@ TEST_F(all, points_were_reached)
 {
 	unsigned int reached = 0;
 	unsigned int point;
+	enum victim victim;
 
 	for (point = 0; point < NR_POINTS; point++) {
 		EXPECT_LT(0, totals->seen[point])
@@ -993,8 +1192,8 @@ TEST_F(all, points_were_reached)
 	printf("# crash: %u points, %zu topologies, %u deaths, %u of them at random, %u violations\n",
 	       reached, ARRAY_SIZE(topologies), totals->deaths, totals->random,
 	       totals->violations);
-	report_times(0, "a producer dead and others going on");
-	report_times(1, "a new process in its place");
+	for (victim = 0; victim < NR_VICTIMS; victim++)
+		report_times(victim);
 	EXPECT_EQ(0, totals->violations);
 }
 
