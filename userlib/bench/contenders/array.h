@@ -186,6 +186,6 @@ struct array_ends {
 		.write = name##_write,						\
 		.take = name##_take,						\
 		.read = name##_read,						\
-	};
+	}
 
 #endif /* DISRUPTOR_BENCH_ARRAY_H */

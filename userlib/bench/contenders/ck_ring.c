@@ -42,10 +42,10 @@ static void drop_ring(struct contest *contest, void *queue)
  *
  * CK_RING_ENQUEUE_RESERVE_SPSC() and its like do not compile; what they stand for does.
  */
-#define FUNCTIONS(of, sync, is_several, ...)						\
+#define FUNCTIONS(of, sync, ...)						\
 	CONTEST_INLINE uint64_t							\
 	put_##sync##_##of(void *queue, uint64_t size, uint64_t n,		\
-			     queue_fill_fn *fill, void *context)		\
+			  queue_fill_fn *fill, void *context)			\
 	{									\
 		struct ring *ring = queue;					\
 		struct message_##of *slots = (void *)ring->events, *slot;	\
@@ -54,7 +54,7 @@ static void drop_ring(struct contest *contest, void *queue)
 										\
 		(void)size;							\
 		for (i = 0; i < n; i++) {					\
-			slot = RESERVE_##sync(of, &ring->ring, slots);	\
+			slot = RESERVE_##sync(of, &ring->ring, slots);		\
 			if (!slot)						\
 				break;						\
 			fill(context, slot, i);					\
@@ -65,22 +65,14 @@ static void drop_ring(struct contest *contest, void *queue)
 										\
 	CONTEST_INLINE uint64_t							\
 	read_##sync##_##of(void *queue, uint64_t size, void *events,		\
-			      uint64_t n)					\
+			   uint64_t n)						\
 	{									\
 		struct ring *ring = queue;					\
 										\
 		(void)size;							\
 		return n && ck_ring_dequeue_##sync##_message_##of(		\
 				&ring->ring, (void *)ring->events, events);	\
-	}									\
-										\
-	static const struct queue_kind sync##_##of = {			\
-		.several = is_several,						\
-		.make = make_ring,						\
-		.drop = drop_ring,						\
-		.put = put_##sync##_##of,					\
-		.read = read_##sync##_##of,					\
-	};
+	}
 
 #define RESERVE_spsc(of, ring, slots)						\
 	ck_ring_enqueue_reserve_spsc_message_##of(ring, slots)
@@ -95,13 +87,21 @@ static void drop_ring(struct contest *contest, void *queue)
 		uint64_t words[(of) / 8];					\
 	};									\
 	CK_RING_PROTOTYPE(message_##of, message_##of)				\
-	FUNCTIONS(of, spsc, false)							\
-	FUNCTIONS(of, mpsc, true, unsigned int ticket)
+	FUNCTIONS(of, spsc)						\
+	FUNCTIONS(of, mpsc, unsigned int ticket)
 
 QUEUE_SOME_SIZES(RING_OF, )
 
-#define SPSC(of)	(&spsc_##of)
-#define MPSC(of)	(&mpsc_##of)
+#define KIND(of, sync, is_several)						\
+	(&(const struct queue_kind){						\
+		.several = is_several,						\
+		.make = make_ring,						\
+		.drop = drop_ring,						\
+		.put = put_##sync##_##of,					\
+		.read = read_##sync##_##of,					\
+	})
+#define SPSC(of)	KIND(of, spsc, false)
+#define MPSC(of)	KIND(of, mpsc, true)
 
 QUEUE_FUNCTIONS(ring, QUEUE_SOME_SIZES, SPSC, MPSC)
 

@@ -107,6 +107,6 @@ stream_read(void *queue, uint64_t size, void *events, uint64_t n)
 		.drop = ends_drop,						\
 		.write = stream_write_atomic,					\
 		.read = stream_read,						\
-	};
+	}
 
 #endif /* DISRUPTOR_BENCH_DESCRIPTOR_H */

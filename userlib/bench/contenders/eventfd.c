@@ -93,7 +93,7 @@ static void tell_released(struct queue *queue, uint64_t n)
 	add(queue->room_fd, n);
 }
 
-ARRAY_KIND(counted)
+ARRAY_KIND(counted);
 
 #define COUNTED(of)	(&counted)
 

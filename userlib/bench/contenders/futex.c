@@ -127,7 +127,7 @@ CONTEST_INLINE void tell_released(struct queue *queue, uint64_t n)
 	tell(&queue->released, queue->ends.head);
 }
 
-ARRAY_KIND(shared)
+ARRAY_KIND(shared);
 
 #define SHARED(of)	(&shared)
 

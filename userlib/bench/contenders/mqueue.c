@@ -40,8 +40,7 @@ static int make(struct contest *contest, unsigned int producers, void **out)
 	} while (queue == (mqd_t)-1 && messages &&
 		 (errno == EINVAL || errno == EMFILE || errno == ENOMEM));
 	if (queue == (mqd_t)-1)
-		return errno == ENOSYS ? contest_refuse(contest, "this kernel has none") :
-					 -errno;
+		return contest_refuse(contest, "mq_open: %s", strerror(errno));
 	*out = (void *)(intptr_t)queue;
 	return 0;
 }

@@ -29,7 +29,7 @@ static int make(struct contest *contest, unsigned int producers, void **queue)
 	return 0;
 }
 
-STREAM_KINDS(stream, make)
+STREAM_KINDS(stream, make);
 
 #define STREAM(of)		(&stream)
 #define STREAM_OF_SEVERAL(of)	(&stream_of_several)

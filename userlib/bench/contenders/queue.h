@@ -546,25 +546,23 @@ queues_receive(const struct queue_kind *kind, struct contest_side *side, uint64_
 	sizes(__QUEUE_OF_SIZE, name, one, several)				\
 	static int name##_make(struct contest *contest)				\
 	{									\
-		sizes(__QUEUE_IF, contest, name##_make, (contest))	\
-		return contest_refuse(contest, "is not compiled for this size"); \
+		return sizes(__QUEUE_CHOICE, contest, name##_make, (contest))	\
+		       contest_refuse(contest, "is not compiled for this size"); \
 	}									\
 	static void name##_drop(struct contest *contest)			\
 	{									\
-		sizes(__QUEUE_IF, contest, name##_drop, (contest))		\
+		sizes(__QUEUE_CHOICE, contest, name##_drop, (contest)) (void)0;	\
 	}									\
 	static int name##_produce(struct contest_side *side,			\
 				  uint64_t lo, uint64_t hi)			\
 	{									\
-		sizes(__QUEUE_IF, side->contest, name##_produce,			\
-		      (side, lo, hi))						\
-		return -EINVAL;							\
+		return sizes(__QUEUE_CHOICE, side->contest, name##_produce,	\
+			     (side, lo, hi)) -EINVAL;				\
 	}									\
 	static int name##_consume(struct contest_side *side, uint64_t count)	\
 	{									\
-		sizes(__QUEUE_IF, side->contest, name##_consume,			\
-		      (side, count))						\
-		return -EINVAL;							\
+		return sizes(__QUEUE_CHOICE, side->contest, name##_consume,	\
+			     (side, count)) -EINVAL;				\
 	}									\
 	static int name##_send(struct contest_side *side, uint64_t value)	\
 	{									\
@@ -585,9 +583,9 @@ queues_receive(const struct queue_kind *kind, struct contest_side *side, uint64_
 	do(64, __VA_ARGS__) do(256, __VA_ARGS__) do(1024, __VA_ARGS__)		\
 	do(4096, __VA_ARGS__)
 
-#define __QUEUE_IF(of, contest, function, arguments)				\
-	if (!(of) || (contest)->size == (of))					\
-		return function##_##of arguments;
+/* All of them make a chain, which ends with what is done for no other size. */
+#define __QUEUE_CHOICE(of, contest, function, arguments)			\
+	!(of) || (contest)->size == (of) ? function##_##of arguments :
 
 #define __QUEUE_OF_SIZE(of, name, one, several)					\
 	static int name##_make_##of(struct contest *contest)			\

@@ -95,7 +95,7 @@ static uint64_t read_packets(void *queue, uint64_t size, void *events, uint64_t 
 
 /* ---- the contender -------------------------------------------------------------------- */
 
-STREAM_KINDS(stream, make_stream)
+STREAM_KINDS(stream, make_stream);
 
 static const struct queue_kind packets = {
 	.blocks = true,
