@@ -3,9 +3,9 @@
  * Concurrency Kit's ck_ring: events are put in place, one by one, and copied out; it
  * has no batches.
  *
- * Several producers publish in the order of their claims, each spinning until those
- * before it have.  Where they share a processor and lose it in between, every event
- * takes a slice of time.
+ * Its ring for several producers is not here: they publish in the order of their claims,
+ * each spinning until those before it have.  Where two share a processor, one that loses
+ * it in between makes every event after it take a slice of time.
  */
 #include <ck_md.h>
 #include <ck_ring.h>
@@ -21,8 +21,7 @@ static int make_ring(struct contest *contest, unsigned int producers, void **que
 {
 	struct ring *ring;
 
-	if (producers > 1 && sched_getscheduler(0) == SCHED_OTHER)
-		return contest_refuse(contest, "its producers only spin for one that has lost its processor: run it at a real-time priority");
+	(void)producers;
 	if (contest->slots < 4)
 		return contest_refuse(contest, "it wants four slots");
 	ring = shared_alloc(sizeof(*ring) + contest->slots * contest->size);
@@ -37,73 +36,58 @@ static void drop_ring(struct contest *contest, void *queue)
 }
 
 /*
- * A ring is of one type of events: one for every size.  @sync is spsc or mpsc, what
- * follows is what it needs to remember.
+ * A ring is of one type of events: one for every size.
  *
- * CK_RING_ENQUEUE_RESERVE_SPSC() and its like do not compile; what they stand for does.
+ * CK_RING_ENQUEUE_RESERVE_SPSC() does not compile; what it stands for does.
  */
-#define FUNCTIONS(of, sync, ...)						\
+#define RING_OF(of, ...)							\
+	struct message_##of {							\
+		uint64_t words[(of) / 8];					\
+	};									\
+										\
+	CK_RING_PROTOTYPE(message_##of, message_##of)				\
+										\
 	CONTEST_INLINE uint64_t							\
-	put_##sync##_##of(void *queue, uint64_t size, uint64_t n,		\
-			  queue_fill_fn *fill, void *context)			\
+	put_##of(void *queue, uint64_t size, uint64_t n, queue_fill_fn *fill,	\
+		 void *context)							\
 	{									\
 		struct ring *ring = queue;					\
 		struct message_##of *slots = (void *)ring->events, *slot;	\
-		__VA_ARGS__;							\
 		uint64_t i;							\
 										\
 		(void)size;							\
 		for (i = 0; i < n; i++) {					\
-			slot = RESERVE_##sync(of, &ring->ring, slots);		\
+			slot = ck_ring_enqueue_reserve_spsc_message_##of(	\
+				&ring->ring, slots);				\
 			if (!slot)						\
 				break;						\
 			fill(context, slot, i);					\
-			COMMIT_##sync(&ring->ring);				\
+			ck_ring_enqueue_commit_spsc(&ring->ring);		\
 		}								\
 		return i;							\
 	}									\
 										\
 	CONTEST_INLINE uint64_t							\
-	read_##sync##_##of(void *queue, uint64_t size, void *events,		\
-			   uint64_t n)						\
+	read_##of(void *queue, uint64_t size, void *events, uint64_t n)		\
 	{									\
 		struct ring *ring = queue;					\
 										\
 		(void)size;							\
-		return n && ck_ring_dequeue_##sync##_message_##of(		\
-				&ring->ring, (void *)ring->events, events);	\
+		return n && CK_RING_DEQUEUE_SPSC(message_##of, &ring->ring,	\
+						 (void *)ring->events, events);	\
 	}
-
-#define RESERVE_spsc(of, ring, slots)						\
-	ck_ring_enqueue_reserve_spsc_message_##of(ring, slots)
-#define COMMIT_spsc(ring)	ck_ring_enqueue_commit_spsc(ring)
-
-#define RESERVE_mpsc(of, ring, slots)						\
-	ck_ring_enqueue_reserve_mpsc_message_##of(ring, slots, &ticket)
-#define COMMIT_mpsc(ring)	ck_ring_enqueue_commit_mpsc(ring, ticket)
-
-#define RING_OF(of, ...)							\
-	struct message_##of {							\
-		uint64_t words[(of) / 8];					\
-	};									\
-	CK_RING_PROTOTYPE(message_##of, message_##of)				\
-	FUNCTIONS(of, spsc)						\
-	FUNCTIONS(of, mpsc, unsigned int ticket)
 
 QUEUE_SOME_SIZES(RING_OF, )
 
-#define KIND(of, sync, is_several)						\
+#define KIND(of)								\
 	(&(const struct queue_kind){						\
-		.several = is_several,						\
 		.make = make_ring,						\
 		.drop = drop_ring,						\
-		.put = put_##sync##_##of,					\
-		.read = read_##sync##_##of,					\
+		.put = put_##of,						\
+		.read = read_##of,						\
 	})
-#define SPSC(of)	KIND(of, spsc, false)
-#define MPSC(of)	KIND(of, mpsc, true)
 
-QUEUE_FUNCTIONS(ring, QUEUE_SOME_SIZES, SPSC, MPSC)
+QUEUE_FUNCTIONS(ring, QUEUE_SOME_SIZES, KIND, KIND)
 
 int main(void)
 {
