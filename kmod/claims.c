@@ -85,8 +85,9 @@ struct disruptor_intent *disruptor_intent_of(const struct disruptor_core *core,
 					     const struct disruptor_claims *claims,
 					     unsigned int index)
 {
-	return (struct disruptor_intent *)disruptor_counter(core,
-						claims->first + index);
+	unsigned int seat = claims->first + index;
+
+	return (struct disruptor_intent *)disruptor_counter(core, seat);
 }
 
 /* An intent, cut down to what can have been claimed. */

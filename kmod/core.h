@@ -174,7 +174,6 @@ static inline bool disruptor_is_optional(const struct disruptor_core *core,
 	       DISRUPTOR_CONSUMER_OPTIONAL;
 }
 
-
 /* graph.c */
 int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
 			    u32 slot_size, u32 flags, unsigned long page_size);

@@ -97,7 +97,9 @@ void disruptor_group_begins(struct disruptor_core *core,
 	group->orphans = (struct disruptor_intent){};
 	tell_orphans(core, group);
 	group->claims.look = true;
+	/* Matches whoever reads what there is to claim. */
 	smp_store_release(group->claims.claimed, hi);
+	/* Matches B in __disruptor_lowest(). */
 	smp_store_release(disruptor_counter(core, group->seat), lo);
 }
 

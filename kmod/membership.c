@@ -49,8 +49,10 @@ u64 disruptor_position(const struct disruptor_core *core, unsigned int seat)
 {
 	const struct disruptor_group *group = disruptor_group_of(core, seat);
 
-	return group ? smp_load_acquire(group->claims.claimed) :
-		       load_counter(core, seat);
+	if (!group)
+		return load_counter(core, seat);
+	/* I: matches the release of whoever moved it there. */
+	return smp_load_acquire(group->claims.claimed);
 }
 
 static void set_position(struct disruptor_core *core, unsigned int seat,

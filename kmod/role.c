@@ -52,7 +52,6 @@ static void claimant_leaves(struct disruptor_handle *handle)
 
 static void producer_leaves(struct disruptor_ring *ring, bool end)
 {
-
 	ring->producers--;
 	disruptor_set_producers(&ring->core, ring->producers,
 				!ring->producers && end);
