@@ -160,9 +160,6 @@ void maps_close(struct maps *maps);
 
 /* ---- run.c --------------------------------------------------------------- */
 
-int handle_events(const struct disruptor_view *view, const uint32_t *halted,
-		  const struct disruptor_handler *handler,
-		  const struct disruptor_range *range, uint64_t *reached);
 uint64_t deadline_after(uint64_t ns);
 int start_handler(const struct disruptor_handler *handler,
 		  struct disruptor_consumer *consumer);

@@ -7,7 +7,7 @@
  * and what follows it cost two locked instructions and a fence, beside which a call
  * is nothing.
  */
-#include "internal.h"
+#include "handle.h"
 
 #define MOST_LOOKS	64	/* of one call, while others are faster for ever */
 
