@@ -97,6 +97,8 @@ int waiting_init(struct waiting *waiting,
  * @role: whose
  * @how: its way
  * @deadline_ns: when it ends
+ * @timeout_ns: when it ends, from the first look at the clock on; all ones: that is
+ *	known
  * @left_ns: till then, as of the last look at the clock
  * @looks: how many so far
  * @pauses: since the last look at the clock
@@ -109,6 +111,7 @@ struct wait {
 	struct disruptor_role *role;
 	struct waiting *how;
 	uint64_t deadline_ns;
+	uint64_t timeout_ns;
 	uint64_t left_ns;
 	uint64_t looks;
 	uint32_t pauses;
@@ -128,6 +131,8 @@ void wait_end(struct wait *wait, uint64_t found, uint64_t slots);
 bool at_the_end(const struct disruptor_view *view, uint64_t sequence);
 bool take_halt(uint32_t *halted);
 void role_halt(struct disruptor_role *role, uint32_t *halted);
+int consumer_wait_for(struct disruptor_consumer *consumer, uint64_t timeout_ns,
+		      struct disruptor_range *range);
 
 /* ---- map.c: the regions of a role fd -------------------------------------- */
 

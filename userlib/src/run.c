@@ -23,22 +23,13 @@ uint64_t deadline_after(uint64_t ns)
 	return ns < DISRUPTOR_FOREVER - now ? now + ns : DISRUPTOR_FOREVER;
 }
 
-/* The clock is read only if there is nothing to do. */
 static int wait_for_events(struct disruptor_consumer *consumer,
 			   const struct disruptor_handler *handler,
 			   struct disruptor_range *range)
 {
-	uint64_t deadline = DISRUPTOR_FOREVER;
-	int err;
-
-	if (handler->timeout_ns) {
-		err = load_relaxed(&consumer->halted) ? -EAGAIN :
-		      disruptor_try_wait(consumer, range);
-		if (err != -EAGAIN)
-			return err;
-		deadline = deadline_after(handler->timeout_ns);
-	}
-	return disruptor_wait_until(consumer, deadline, range);
+	if (handler->timeout_ns)
+		return consumer_wait_for(consumer, handler->timeout_ns, range);
+	return disruptor_wait(consumer, range);
 }
 
 /* Return: 0 (the stream ended, or halted), the error to stop with. */

@@ -156,6 +156,7 @@ void wait_begin(struct wait *wait, struct disruptor_role *role,
 		.role = role,
 		.how = &role->waiting,
 		.deadline_ns = deadline_ns,
+		.timeout_ns = DISRUPTOR_FOREVER,
 		.left_ns = DISRUPTOR_FOREVER,
 		.sleep_ns = MIN_SLEEP_NS,
 	};
@@ -166,9 +167,14 @@ static int check_clock(struct wait *wait)
 {
 	uint64_t now;
 
-	if (wait->deadline_ns == DISRUPTOR_FOREVER)
+	if (wait->deadline_ns == DISRUPTOR_FOREVER &&
+	    wait->timeout_ns == DISRUPTOR_FOREVER)
 		return 0;
 	now = disruptor_now_ns();
+	if (wait->timeout_ns < DISRUPTOR_FOREVER - now) {
+		wait->deadline_ns = now + wait->timeout_ns;
+		wait->timeout_ns = DISRUPTOR_FOREVER;
+	}
 	if (now >= wait->deadline_ns)
 		return -ETIMEDOUT;
 	wait->left_ns = wait->deadline_ns - now;
@@ -477,9 +483,9 @@ bool take_halt(uint32_t *halted)
 	       __atomic_exchange_n(halted, 0, __ATOMIC_ACQUIRE);
 }
 
-int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
-			      uint64_t deadline_ns,
-			      struct disruptor_range *range)
+static int consumer_wait(struct disruptor_consumer *consumer,
+			 uint64_t deadline_ns, uint64_t timeout_ns,
+			 struct disruptor_range *range)
 {
 	struct wait wait;
 	int err;
@@ -488,6 +494,7 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 		return -EBADMSG;
 	wait_begin(&wait, consumer->role, &consumer->view, consumer->next, 1,
 		   deadline_ns);
+	wait.timeout_ns = timeout_ns;
 	wait.halted = &consumer->halted;
 	do {
 		if (take_halt(&consumer->halted))
@@ -505,6 +512,23 @@ int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
 	if (!err)
 		wait_end(&wait, range->hi - range->lo, consumer->view.slots);
 	return err;
+}
+
+int __disruptor_consumer_wait(struct disruptor_consumer *consumer,
+			      uint64_t deadline_ns,
+			      struct disruptor_range *range)
+{
+	return consumer_wait(consumer, deadline_ns, DISRUPTOR_FOREVER, range);
+}
+
+/* As disruptor_wait_until(), for so long.  Who finds events reads no clock. */
+int consumer_wait_for(struct disruptor_consumer *consumer, uint64_t timeout_ns,
+		      struct disruptor_range *range)
+{
+	if (consumer->next != consumer->available &&
+	    !load_relaxed(&consumer->halted))
+		return disruptor_try_wait(consumer, range);
+	return consumer_wait(consumer, DISRUPTOR_FOREVER, timeout_ns, range);
 }
 
 /* Async-signal-safe: a store and a system call. */
