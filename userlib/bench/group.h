@@ -62,6 +62,7 @@ struct row {
  * @rounds: how many, each with one run of every row
  * @done: rounds that are measured already, and kept
  * @by_speed: rows are told from the fastest to the slowest
+ * @brief: no table of it in Markdown
  * @processes: the sides are processes and the ring is the module's; or threads and
  *	a private ring
  * @begin: before a round; what it makes, all runs of the round share.  May be NULL
@@ -80,6 +81,7 @@ struct group {
 	unsigned int rounds;
 	unsigned int done;
 	bool by_speed;
+	bool brief;
 	bool processes;
 	int (*begin)(struct group *group);
 	int (*run)(struct group *group, unsigned int nr, double *out);

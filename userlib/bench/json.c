@@ -21,7 +21,7 @@ void json_string(FILE *json, const char *text)
 void json_number(FILE *json, double value)
 {
 	if (isfinite(value))
-		fprintf(json, "%.6g", value);
+		fprintf(json, "%.4g", value);
 	else
 		fputs("null", json);
 }

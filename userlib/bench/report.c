@@ -179,10 +179,6 @@ static void put_raw_row(FILE *json, const struct group *group, const struct row 
 		json_number(json, row->runs[round].ran ?
 				  row->runs[round].values[0] : NAN);
 	}
-	fputs("], \"distances ns\": [", json);
-	for (round = 0; round < group->rounds; round++)
-		fprintf(json, "%s%.0f", round ? ", " : "",
-			row->runs[round].distance_ns);
 	fputs("], \"where\": \"", json);
 	for (round = 0; round < group->rounds; round++)
 		fputc(where_name(row->runs[round].where)[0], json);
@@ -207,20 +203,20 @@ static void report_where(struct report *report, const struct group *group,
 			 const struct row *rival, enum where where, bool first)
 {
 	struct compared *all = compare_all(group, rival, where);
-	FILE *json = report->json;
+	FILE *json = report->json, *tables = group->brief ? NULL : report->tables;
 	unsigned int i, told = 0;
 
 	print_head(group, rival, where);
 	if (json)
 		put_head(json, group, rival, where, first);
-	if (report->tables)
-		put_table_head(report->tables, group, rival, where);
+	if (tables)
+		put_table_head(tables, group, rival, where);
 	for (i = 0; i < group->nr_rows; i++) {
 		if (!all[i].columns[0].nr)
 			continue;
 		print_row(group, &all[i]);
-		if (report->tables)
-			put_table_row(report->tables, group, &all[i]);
+		if (tables)
+			put_table_row(tables, group, &all[i]);
 		report->missed += all[i].row->bar &&
 				  !(all[i].ratio.median <= all[i].row->bar);
 		if (json) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "../group.h"
@@ -138,6 +139,12 @@ struct entry {
 static inline const struct contest_case *case_of(const struct group *group)
 {
 	return group->state;
+}
+
+/* There are many of these, and a line in the summary tells of each. */
+static inline bool in_matrix(const struct group *group)
+{
+	return !strncmp(group->key, "Matrix-", 7);
 }
 
 /* Make the group of a case, without rows yet. */

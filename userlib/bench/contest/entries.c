@@ -225,6 +225,7 @@ void group_begin(struct group *group, const struct contest_case *of)
 		.run = run,
 		.state = (void *)of,
 	};
+	group->brief = in_matrix(group);
 	memcpy(group->columns, columns[of->kind], sizeof(group->columns));
 }
 

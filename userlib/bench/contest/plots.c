@@ -290,11 +290,6 @@ static void draw_all_trips(FILE *gnuplot, const struct group *group,
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
-static bool in_matrix(const struct group *group)
-{
-	return !strncmp(group->key, "Matrix-", 7);
-}
-
 static bool is_by(const struct row *row, const void *name)
 {
 	const struct entry *entry = row->context;
