@@ -87,7 +87,7 @@ struct disruptor_seat {
  * @done: laps for each worker group; NULL: there is none
  * @events: the slots, once
  * @pages: all of them
- * @user: whose RLIMIT_MEMLOCK they count against; NULL: nobody's
+ * @payer: of the user whose RLIMIT_MEMLOCK they count against; NULL: nobody's
  *
  * Constant while the ring lives, but for what the pages hold.
  */
@@ -98,7 +98,7 @@ struct disruptor_memory {
 	void *done;
 	void *events;
 	unsigned long pages;
-	struct user_struct *user;
+	const struct cred *payer;
 };
 
 struct disruptor_ring {

@@ -39,41 +39,38 @@ static bool charge_within(atomic_long_t *count, unsigned long pages,
 	return true;
 }
 
+/* Its credentials keep the user: not every 6.1 lets modules have free_uid(). */
+static void uncharge_payer(struct disruptor_memory *memory)
+{
+	if (!memory->payer)
+		return;
+	atomic_long_sub(memory->pages, &memory->payer->user->locked_vm);
+	put_cred(memory->payer);
+}
+
 static int charge(struct disruptor_memory *memory)
 {
 	unsigned long user_limit = min_t(unsigned long, LONG_MAX,
 					 rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT);
 
 	if (!capable(CAP_IPC_LOCK)) {
-		memory->user = get_uid(current_user());
-		if (!charge_within(&memory->user->locked_vm, memory->pages,
+		if (!charge_within(&current_user()->locked_vm, memory->pages,
 				   user_limit))
-			goto no_user_limit;
+			return -EPERM;
+		memory->payer = get_current_cred();
 	}
 	if (!charge_within(&total_pages, memory->pages,
-			   READ_ONCE(max_bytes) >> PAGE_SHIFT))
-		goto no_total_limit;
-	return 0;
-
-no_total_limit:
-	if (memory->user) {
-		atomic_long_sub(memory->pages, &memory->user->locked_vm);
-		free_uid(memory->user);
+			   READ_ONCE(max_bytes) >> PAGE_SHIFT)) {
+		uncharge_payer(memory);
+		return -ENOMEM;
 	}
-	return -ENOMEM;
-
-no_user_limit:
-	free_uid(memory->user);
-	return -EPERM;
+	return 0;
 }
 
 static void uncharge(struct disruptor_memory *memory)
 {
 	atomic_long_sub(memory->pages, &total_pages);
-	if (memory->user) {
-		atomic_long_sub(memory->pages, &memory->user->locked_vm);
-		free_uid(memory->user);
-	}
+	uncharge_payer(memory);
 }
 
 /*
