@@ -327,6 +327,7 @@ long disruptor_role_detach(struct disruptor_handle *handle,
 {
 	struct disruptor_ring *ring = handle->ring;
 	struct disruptor_detach_args args;
+	bool end;
 	int err;
 
 	err = disruptor_args_get(&args, sizeof(args), uargs);
@@ -341,8 +342,8 @@ long disruptor_role_detach(struct disruptor_handle *handle,
 	if (handle->revoked) {
 		err = -ESTALE;
 	} else {
-		free_seat(handle, args.flags & DISRUPTOR_DETACH_END ||
-				  ends_by_itself(ring));
+		end = args.flags & DISRUPTOR_DETACH_END || ends_by_itself(ring);
+		free_seat(handle, end);
 		ring->seats[handle->seat].detaches++;
 		trace_disruptor_detach(ring, handle->seat,
 				       DISRUPTOR_LEFT_DETACHED);
