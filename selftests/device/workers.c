@@ -7,6 +7,8 @@
  */
 #include "wait.h"
 
+#include <disruptor.h>
+
 #include "kselftest_harness.h"
 
 #ifndef ARRAY_SIZE
@@ -432,6 +434,54 @@ TEST_F(group, say_in_fdinfo_which_they_are)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->after.fd);
 	ASSERT_LT(0, read_text(path, text, sizeof(text)));
 	EXPECT_EQ(NULL, strstr(text, "disruptor-worker"));
+}
+
+/* ---- the library ---------------------------------------------------------------------- */
+
+static int work_by_fd(void *context)
+{
+	struct disruptor_worker *worker;
+	struct disruptor_range range;
+
+	CHILD_CHECK(!disruptor_worker_from_fd(&worker, *(int *)context));
+	CHILD_CHECK(disruptor_worker_fileno(worker) == *(int *)context);
+	CHILD_CHECK(!disruptor_worker_try_take(worker, 2, &range));
+	CHILD_CHECK(range.lo == 0 && range.hi == 2);
+	CHILD_CHECK(!disruptor_worker_done(worker, 2));
+	CHILD_CHECK(!disruptor_worker_try_take(worker, 2, &range));
+	disruptor_worker_detach(worker);
+	return 0;
+}
+
+TEST_F(group, may_be_handed_to_another_process)
+{
+	int fd = attach_consumer(self->ring, "group", NULL);
+
+	ASSERT_LE(0, fd);
+	publish(&self->producer, 3);
+	EXPECT_EQ(0, in_child(work_by_fd, &fd));
+	EXPECT_EQ(2, counter_of(self->ring, GROUP));
+	/* What it took last and was not done with. */
+	EXPECT_ADOPTS(&self->a, 1, 2, 3);
+}
+
+TEST_F(group, are_not_taken_for_others)
+{
+	struct disruptor_consumer *consumer = NULL;
+	struct disruptor_worker *worker = NULL;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	EXPECT_EQ(-EINVAL, disruptor_worker_from_fd(&worker, self->after.fd));
+	EXPECT_EQ(-EINVAL, disruptor_worker_from_fd(&worker, self->producer.fd));
+	EXPECT_EQ(-EINVAL, disruptor_worker_from_fd(&worker, self->ring));
+	EXPECT_EQ(-EINVAL, disruptor_worker_from_fd(&worker, null));
+	EXPECT_EQ(-EBADF, disruptor_worker_from_fd(&worker, -1));
+	EXPECT_EQ(-EINVAL, disruptor_consumer_from_fd(&consumer, self->a.fd));
+	EXPECT_EQ(0, detach(self->a.fd, 0));
+	EXPECT_EQ(-ESTALE, disruptor_worker_from_fd(&worker, self->a.fd));
+	EXPECT_EQ(NULL, worker);
+	EXPECT_EQ(NULL, consumer);
+	close(null);
 }
 
 /* ---- evicting and counting ---------------------------------------------------------- */
