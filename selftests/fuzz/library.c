@@ -25,7 +25,8 @@
 #define ROLE_FD		1001
 #define MOST_EVENTS	(4UL << 20)	/* bytes */
 #define MOST_LAPS	(64UL << 10)	/* bytes */
-#define MOST_SEATS	(DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS)
+#define MOST_SEATS	(DISRUPTOR_MAX_SEATS + DISRUPTOR_MAX_PRODUCERS + \
+			 DISRUPTOR_MAX_WORKERS)
 #define MOST_CALLS	64		/* of one input */
 #define MOST_POINTS	(1U << 18)	/* in one call: it would never end */
 #define MOST_RACES	64		/* exchanges lost in one call */
@@ -75,7 +76,8 @@ enum {
 	CONTROL_AT	= 0,
 	SEQUENCES_AT	= CONTROL_AT + 4 * PAGE,
 	LAPS_AT		= SEQUENCES_AT + MOST_SEATS * PAGE,
-	EVENTS_AT	= LAPS_AT + MOST_LAPS,
+	DONE_AT		= LAPS_AT + MOST_LAPS,
+	EVENTS_AT	= DONE_AT + MOST_LAPS,
 	ALL_BYTES	= EVENTS_AT + MOST_EVENTS,
 };
 
@@ -84,6 +86,7 @@ static struct {
 	unsigned char *memory;
 	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
 	struct disruptor_core core;
+	struct disruptor_group group;	/* the only one, if a worker is meant */
 	struct disruptor_info info;	/* as INFO of the role tells it */
 	unsigned int seat;
 	unsigned int publishes;
@@ -103,7 +106,14 @@ static uint64_t *counter_at(unsigned int seat)
 	return disruptor_counter(&ring.core, seat);
 }
 
-static void choose_shape(void)
+static bool is_worker(void)
+{
+	return ring.core.nr_groups && ring.seat != ring.publishes &&
+	       ring.publishes == ring.group.seat;
+}
+
+/* @works: there is a group, if there is a consumer. */
+static void choose_shape(bool works)
 {
 	static const uint32_t sizes[] = { 4, 8, 12, 24, 64, 4096, 65536 };
 	static const uint8_t producers[] = { 1, 1, 2, 3, 64 };
@@ -132,15 +142,25 @@ static void choose_shape(void)
 			 "c%u", i);
 		ring.consumers[i].flags = take8() & DISRUPTOR_CONSUMER_MODIFIES;
 	}
-	memset(ring.memory, 0, LAPS_AT + MOST_LAPS);
+	if (works && ring.core.nr_consumers)
+		ring.consumers[take_below(ring.core.nr_consumers)].workers =
+			2 + take_below(DISRUPTOR_MAX_WORKERS - 1);
+	memset(ring.memory, 0, EVENTS_AT);
+	memset(&ring.group, 0, sizeof(ring.group));
+	ring.core.groups = &ring.group;
+	ring.core.done = ring.memory + DONE_AT;
+	disruptor_core_measure(&ring.core);
 	disruptor_core_init(&ring.core);
 }
 
 static void choose_role(uint32_t role)
 {
 	unsigned int index = 0;
+	unsigned int worker = 0;
 
-	if (role == DISRUPTOR_ROLE_CONSUMER)
+	if (ring.core.nr_groups)
+		index = ring.group.seat - DISRUPTOR_SEAT_CONSUMER(0);
+	else if (role == DISRUPTOR_ROLE_CONSUMER)
 		index = take_below(ring.core.nr_consumers);
 	else if (role == DISRUPTOR_ROLE_PRODUCER)
 		index = take_below(ring.core.nr_producers);
@@ -148,7 +168,11 @@ static void choose_role(uint32_t role)
 		DISRUPTOR_SEAT_CONSUMER(index) : DISRUPTOR_SEAT_PRODUCERS;
 	ring.seat = ring.publishes;
 	if (role == DISRUPTOR_ROLE_PRODUCER && ring.core.availability)
-		ring.seat = disruptor_producer_seat(&ring.core, index);
+		ring.seat = ring.core.producers.first + index;
+	if (ring.core.nr_groups) {
+		worker = take_below(ring.group.claims.nr);
+		ring.seat = ring.group.claims.first + worker;
+	}
 	ring.info = (struct disruptor_info){
 		.slots = ring.core.geometry.slots,
 		.slot_size = ring.core.geometry.slot_size,
@@ -157,6 +181,7 @@ static void choose_role(uint32_t role)
 		.nr_consumers = ring.core.nr_consumers,
 		.role = role,
 		.index = index,
+		.worker = worker,
 		.page_size = PAGE,
 		.producers = ring.core.nr_producers,
 	};
@@ -166,7 +191,7 @@ static void choose_role(uint32_t role)
 
 static unsigned int any_seat(void)
 {
-	return take_below(disruptor_seats(&ring.core));
+	return take_below(ring.core.nr_seats);
 }
 
 /* Near something that matters, or anything. */
@@ -216,7 +241,10 @@ static void poke_publisher(void)
 
 	if (take8() & 1)
 		told = &ring.core.control->seat[ring.publishes];
-	switch (take_below(4)) {
+	switch (take_below(5)) {
+	case 4:
+		told->orphans = take8() & 1;
+		break;
 	case 0:
 		told->look_at = any_value();
 		break;
@@ -231,17 +259,17 @@ static void poke_publisher(void)
 	}
 }
 
-/* As if one of several producers had published, or died. */
-static void poke_laps(void)
+/* As if one of several producers had published, or a worker was done, or died. */
+static void poke_laps(uint32_t *laps)
 {
 	uint64_t from = any_value();
 	uint64_t n = take_below(2 * ring.core.geometry.slots + 1);
 	uint32_t flags = take8() & 1 ? DISRUPTOR_LAP_ABORTED : 0;
 
-	if (!ring.core.availability)
+	if (!laps)
 		return;
 	for (; n--; from++)
-		ring.core.availability[from & ring.core.geometry.index_mask] =
+		laps[from & ring.core.geometry.index_mask] =
 			DISRUPTOR_LAP(from, ring.core.lap_shift) | flags;
 }
 
@@ -256,7 +284,7 @@ static void poke_intent(void)
 /* Whatever it is a part of. */
 static void poke_bytes(void)
 {
-	size_t bytes = LAPS_AT + MOST_LAPS;
+	size_t bytes = EVENTS_AT;
 	size_t at = take(3) % bytes;
 	size_t n = take(2) % 8192;
 	uint8_t with = take8();
@@ -268,7 +296,13 @@ static void poke_bytes(void)
 
 static void poke_anything(void)
 {
-	switch (take_below(12)) {
+	switch (take_below(ring.core.nr_groups ? 14 : 12)) {
+	case 12:
+		poke_laps(ring.group.claims.laps);
+		break;
+	case 13:
+		*ring.group.claims.claimed = any_value();
+		break;
 	case 0:
 		*counter_at(DISRUPTOR_SEAT_PRODUCERS) = any_value();
 		break;
@@ -279,7 +313,7 @@ static void poke_anything(void)
 		poke_publisher();
 		break;
 	case 3:
-		poke_laps();
+		poke_laps(ring.core.availability);
 		break;
 	case 4:
 		poke_intent();
@@ -338,7 +372,9 @@ void disruptor_point(enum disruptor_point point)
 	if (!ring.in_call)
 		return;
 	must(++ring.points < MOST_POINTS);
-	if (point == DISRUPTOR_POINT_MULTI_INTENT && ++ring.races > MOST_RACES)
+	if ((point == DISRUPTOR_POINT_MULTI_INTENT ||
+	     point == DISRUPTOR_POINT_WORKER_INTENT) &&
+	    ++ring.races > MOST_RACES)
 		return;
 	if (input_left() && take8() & 1)
 		poke();
@@ -383,7 +419,7 @@ static int answer_wait(struct disruptor_wait_args *args)
 	uint64_t slots = ring.core.geometry.slots;
 	bool produces = ring.info.role == DISRUPTOR_ROLE_PRODUCER;
 	uint64_t ahead = produces ? slots : 0;
-	uint64_t own = *counter_at(ring.publishes);
+	uint64_t own = disruptor_position(&ring.core, ring.publishes);
 	uint64_t reached;
 	int err;
 
@@ -435,6 +471,26 @@ static int answer_info(struct disruptor_info *info)
 	return 0;
 }
 
+/* Orphans, wherever the peers have it that they are; what it was before, it has not. */
+static int answer_adopt(struct disruptor_adopt_args *args)
+{
+	static const int errors[] = { -EAGAIN, -ESTALE, -EBUSY, -EINVAL };
+	struct disruptor_intent *intent = (void *)counter_at(ring.seat);
+	uint64_t lo, n;
+
+	must(is_worker() && args->most && !intent->hi);
+	ring.core.control->seat[ring.publishes].orphans = take8() & 1;
+	if (!input_left() || take8() & 1)
+		return ring.truthful ? -EAGAIN :
+				       errors[take_below(ARRAY_SIZE(errors))];
+	lo = any_value();
+	n = 1 + take_below(min(args->most, ring.info.slots));
+	*intent = (struct disruptor_intent){ lo, lo + n };
+	args->lo = lo;
+	args->hi = lo + n;
+	return 0;
+}
+
 int sys_ioctl(int fd, unsigned long request, void *args)
 {
 	struct disruptor_attach_args *attach = args;
@@ -452,6 +508,8 @@ int sys_ioctl(int fd, unsigned long request, void *args)
 	case DISRUPTOR_IOC_WAKE:
 		disruptor_point(DISRUPTOR_POINT_WAKE_CALL);
 		return 0;
+	case DISRUPTOR_IOC_ADOPT:
+		return answer_adopt(args);
 	case DISRUPTOR_IOC_DETACH:
 		return 0;
 	}
@@ -490,7 +548,7 @@ int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
 		map_piece(at, whole, prot, CONTROL_AT);
 		break;
 	case DISRUPTOR_REGION_SEQUENCES:
-		must(length == disruptor_seats(&ring.core) * PAGE);
+		must(length == (1 + ring.core.nr_consumers) * PAGE);
 		map_piece(at, whole, prot, SEQUENCES_AT);
 		break;
 	case DISRUPTOR_REGION_OWN:
@@ -498,6 +556,10 @@ int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
 		break;
 	case DISRUPTOR_REGION_AVAILABILITY:
 		map_piece(at, whole, prot, LAPS_AT);
+		break;
+	case DISRUPTOR_REGION_DONE:
+		must(is_worker());
+		map_piece(at, whole, prot, DONE_AT);
 		break;
 	case DISRUPTOR_REGION_EVENTS:
 		must(length == 2 * ring.core.geometry.events_bytes);
@@ -599,6 +661,7 @@ static uint64_t any_batch(void)
 
 static struct {
 	struct disruptor_consumer *consumer;
+	struct disruptor_worker *worker;
 	unsigned int left;		/* calls of the handler, before it ends it */
 } stage;
 
@@ -606,7 +669,10 @@ static bool stage_is_over(void)
 {
 	if (stage.left && --stage.left)
 		return false;
-	disruptor_halt(stage.consumer);
+	if (stage.worker)
+		disruptor_worker_halt(stage.worker);
+	else
+		disruptor_halt(stage.consumer);
 	return true;
 }
 
@@ -649,11 +715,9 @@ static struct disruptor_handler any_handler(void)
 	};
 }
 
-static void check_range(const struct disruptor_consumer *consumer,
-			const struct disruptor_range *range)
+static void check_range(unsigned char *at, const struct disruptor_range *range)
 {
 	uint64_t n = range->hi - range->lo;
-	unsigned char *at = disruptor_consumer_slot(consumer, range->lo);
 
 	must(n >= 1 && n <= ring.info.slots);
 	read_all(at, n * ring.info.slot_size);
@@ -666,7 +730,7 @@ static void handle_range(struct disruptor_consumer *consumer, int err,
 {
 	if (err)
 		return;
-	check_range(consumer, range);
+	check_range(disruptor_consumer_slot(consumer, range->lo), range);
 	disruptor_release(consumer, range->lo +
 			  take_below(range->hi - range->lo + 1));
 }
@@ -717,6 +781,65 @@ static void call_consumer(struct disruptor_consumer *consumer)
 		break;
 	case 5:
 		disruptor_halt(consumer);
+	}
+	call_end(DISRUPTOR_FOREVER);
+}
+
+/* --- a worker --- */
+
+static void finish_range(struct disruptor_worker *worker, int err, uint64_t most,
+			 const struct disruptor_range *range)
+{
+	if (err)
+		return;
+	must(range->hi - range->lo <= most);
+	check_range(disruptor_worker_slot(worker, range->lo), range);
+	must(disruptor_worker_done(worker, range->hi + ring.info.slots + 1));
+	must(!disruptor_worker_done(worker, range->lo +
+				    take_below(range->hi - range->lo + 1)));
+}
+
+static void call_worker(struct disruptor_worker *worker)
+{
+	struct disruptor_wait_strategy strategy = any_strategy();
+	uint64_t deadline_ns = DISRUPTOR_FOREVER;
+	struct disruptor_handler handler;
+	struct disruptor_range range;
+	uint64_t n = any_batch();
+	void *events;
+	int64_t got;
+	int err;
+
+	must(!disruptor_worker_set_wait(worker, &strategy));
+	switch (take_below(5)) {
+	case 0:
+		call_begin();
+		err = disruptor_worker_try_take(worker, n, &range);
+		finish_range(worker, err, n, &range);
+		break;
+	case 1:
+		deadline_ns = any_deadline();
+		call_begin();
+		err = disruptor_worker_take_until(worker, n, deadline_ns, &range);
+		call_end(deadline_ns);
+		finish_range(worker, err, n, &range);
+		break;
+	case 2:
+		must(!disruptor_worker_set_wait(worker, &asleep));
+		events = buffer(n);
+		call_begin();
+		got = disruptor_worker_read(worker, events, n);
+		must(got < 0 || (got && (uint64_t)got <= min(n, ring.info.slots)));
+		free(events);
+		break;
+	case 3:
+		must(!disruptor_worker_set_wait(worker, &asleep));
+		handler = any_handler();
+		call_begin();
+		disruptor_worker_run(worker, &handler);
+		break;
+	case 4:
+		disruptor_worker_halt(worker);
 	}
 	call_end(DISRUPTOR_FOREVER);
 }
@@ -852,9 +975,28 @@ static void be_consumer(void)
 	must(!disruptor_consumer_from_fd(&consumer, ROLE_FD));
 	ring.attached = true;
 	stage.consumer = consumer;
+	stage.worker = NULL;
 	while (goes_on(&calls))
 		call_consumer(consumer);
 	disruptor_consumer_detach(consumer);
+}
+
+static void be_worker(void)
+{
+	struct disruptor_worker *worker;
+	unsigned int calls = 0;
+
+	choose_role(DISRUPTOR_ROLE_CONSUMER);
+	poke_some(16);
+	/* As the kernel has left it. */
+	*(struct disruptor_intent *)counter_at(ring.seat) =
+		(struct disruptor_intent){};
+	must(!disruptor_worker_from_fd(&worker, ROLE_FD));
+	ring.attached = true;
+	stage.worker = worker;
+	while (goes_on(&calls))
+		call_worker(worker);
+	disruptor_worker_detach(worker);
 }
 
 static void be_producer(void)
@@ -921,10 +1063,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input_end = data + size;
 	ring.now_ns = NSEC_PER_SEC;
 	ring.attached = false;
-	role = take_below(3);
+	role = take_below(4);
 	ring.truthful = take8() & 1;
-	choose_shape();
-	if (role == 0 && ring.core.nr_consumers)
+	choose_shape(role == 3);
+	if (ring.core.nr_groups)
+		be_worker();
+	else if (role == 0 && ring.core.nr_consumers)
 		be_consumer();
 	else if (role == 1)
 		be_producer();
