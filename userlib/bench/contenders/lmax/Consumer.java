@@ -23,6 +23,15 @@ abstract class Consumer<E> extends Tally implements EventHandler<E>, LifecycleAw
 	private long ended;
 	private CountDownLatch started;
 	private CountDownLatch done;
+	private Runnable halt = () -> { };
+
+	/**
+	 * What ends it after its last event, on its own thread: at a real-time priority,
+	 * nobody else may get a processor as long as all of them spin.
+	 */
+	void haltedBy(Runnable halt) {
+		this.halt = halt;
+	}
 
 	void begin(long total) {
 		this.total = total;
@@ -50,6 +59,7 @@ abstract class Consumer<E> extends Tally implements EventHandler<E>, LifecycleAw
 
 	final void end() {
 		ended = System.nanoTime();
+		halt.run();
 		done.countDown();
 	}
 

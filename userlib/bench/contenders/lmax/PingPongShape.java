@@ -79,6 +79,8 @@ final class PingPongShape extends Shape {
 		pinging = new BatchEventProcessor<>(pong, pong.newBarrier(), pinger);
 		ping.addGatingSequences(ponging.getSequence());
 		pong.addGatingSequences(pinging.getSequence());
+		ponger.haltedBy(ponging::halt);
+		pinger.haltedBy(pinging::halt);
 		/* Who serves comes last, when the other is there. */
 		consumedBy(List.of(ponger, pinger));
 	}
@@ -99,12 +101,6 @@ final class PingPongShape extends Shape {
 	@Override
 	void produce(int nr, long lo, long hi) {
 		throw new UnsupportedOperationException();
-	}
-
-	@Override
-	void stop() {
-		ponging.halt();
-		pinging.halt();
 	}
 
 	@Override

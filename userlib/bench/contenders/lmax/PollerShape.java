@@ -40,8 +40,4 @@ final class PollerShape extends RingShape<Slots.Value> {
 			return null;
 		};
 	}
-
-	@Override
-	void stop() {
-	}
 }

@@ -56,8 +56,4 @@ final class RawShape extends Shape {
 			sequencer.publish(next - (batch - 1), next);
 		}
 	}
-
-	@Override
-	void stop() {
-	}
 }

@@ -61,6 +61,7 @@ class RingShape<E> extends Shape {
 		BatchEventProcessor<E> processor = new BatchEventProcessor<>(
 			ring, ring.newBarrier(after), consumer);
 
+		consumer.haltedBy(processor::halt);
 		processors.add(processor);
 		consumers.add(consumer);
 		return processor.getSequence();
@@ -112,10 +113,5 @@ class RingShape<E> extends Shape {
 					   Slots.value(nr, i + sequence - first));
 			ring.publish(first, last);
 		}
-	}
-
-	@Override
-	void stop() {
-		processors.forEach(BatchEventProcessor::halt);
 	}
 }

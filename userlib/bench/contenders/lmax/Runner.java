@@ -46,7 +46,7 @@ final class Runner {
 		for (int pass = 0; ; pass++) {
 			Shape.Result result = run(shape, request.with(0, events));
 
-			Thread.sleep(20);
+			Thread.sleep(40);
 			if (result.ns < PASS_NS)
 				events = 2 * result.events;
 			if (pass >= PASSES && System.nanoTime() - began > WARM_NS &&

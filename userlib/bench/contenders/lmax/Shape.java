@@ -24,14 +24,11 @@ abstract class Shape {
 		this.sides = new Sides(sides, request.cpus);
 	}
 
-	/** What consumer number {@code nr} does on its thread, until {@link #stop}. */
+	/** What consumer number {@code nr} does on its thread, up to its last event. */
 	abstract Callable<Void> consuming(int nr);
 
 	/** Sends events {@code lo} to {@code hi} of producer number {@code nr}. */
 	abstract void produce(int nr, long lo, long hi) throws Exception;
-
-	/** Ends all consumers, who have nothing left to consume. */
-	abstract void stop();
 
 	void consumedBy(List<Consumer<?>> consumers) {
 		this.consumers = consumers;
@@ -88,7 +85,6 @@ abstract class Shape {
 			last = Math.max(last, consumer.awaitEnd());
 			result.wrong |= consumer.wrong;
 		}
-		stop();
 		sides.join();
 		return last;
 	}

@@ -63,8 +63,4 @@ final class ThreeToThreeShape extends Shape {
 	void produce(int nr, long lo, long hi) {
 		RingShape.produce(rings.get(nr), slots, request.batch, nr, lo, hi);
 	}
-
-	@Override
-	void stop() {
-	}
 }
