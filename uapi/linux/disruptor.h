@@ -250,7 +250,7 @@ struct disruptor_info {
 };
 
 /* disruptor_seat_stats.flags */
-#define DISRUPTOR_SEAT_HELD		(1U << 0)	/* by a process; of a group, by one or more */
+#define DISRUPTOR_SEAT_HELD		(1U << 0)	/* by a process, or some of a group */
 #define DISRUPTOR_SEAT_GATING		(1U << 1)	/* consumer: the others wait for it */
 
 /**
