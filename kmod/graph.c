@@ -18,7 +18,8 @@ int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
 	unsigned long unit = slot_size & -slot_size;
 	u64 memory_slots = slots;
 
-	if (flags & ~(DISRUPTOR_RING_OUTLIVES | DISRUPTOR_RING_OBSERVED))
+	if (flags & ~(DISRUPTOR_RING_OUTLIVES | DISRUPTOR_RING_OBSERVED |
+		      DISRUPTOR_RING_NODE | DISRUPTOR_RING_HUGE))
 		return -EINVAL;
 	if (!slots || slots & (slots - 1) || slots > DISRUPTOR_MAX_SLOTS)
 		return -EINVAL;

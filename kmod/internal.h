@@ -87,6 +87,8 @@ struct disruptor_seat {
  * @done: laps for each worker group; NULL: there is none
  * @events: the slots, once
  * @pages: all of them
+ * @node: where they are to be, or NUMA_NO_NODE
+ * @huge_bytes: how much of the beginning of @events is in huge pages
  * @payer: of the user whose RLIMIT_MEMLOCK they count against; NULL: nobody's
  *
  * Constant while the ring lives, but for what the pages hold.
@@ -98,6 +100,8 @@ struct disruptor_memory {
 	void *done;
 	void *events;
 	unsigned long pages;
+	int node;
+	unsigned long huge_bytes;
 	const struct cred *payer;
 };
 
@@ -205,8 +209,9 @@ const char *disruptor_seat_name(const struct disruptor_ring *ring,
 				unsigned int seat);
 
 /* memory.c: pages, and what limits them */
+bool disruptor_memory_has_node(unsigned int node);
 int disruptor_memory_alloc(struct disruptor_memory *memory,
-			   const struct disruptor_core *core);
+			   const struct disruptor_core *core, bool huge);
 void disruptor_memory_free(struct disruptor_memory *memory);
 void disruptor_memory_init(void);
 

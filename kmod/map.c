@@ -68,7 +68,16 @@ static void *own_address(const struct disruptor_handle *handle,
 	return handle->ring->core.sequences + seat * PAGE_SIZE;
 }
 
-/* The events come twice: a batch is never split at the wrap. */
+/* They come twice: a batch is never split at the wrap. */
+static unsigned long events_offset(const struct disruptor_ring *ring,
+				   pgoff_t pgoff)
+{
+	unsigned long offset = page_in_region(pgoff) << PAGE_SHIFT;
+
+	return offset < ring->core.geometry.events_bytes ? offset :
+	       offset - ring->core.geometry.events_bytes;
+}
+
 static void *region_address(const struct disruptor_handle *handle,
 			    pgoff_t pgoff)
 {
@@ -87,9 +96,14 @@ static void *region_address(const struct disruptor_handle *handle,
 	case DISRUPTOR_REGION_DONE:
 		return (void *)handle->claims->laps + offset;
 	}
-	if (offset >= ring->core.geometry.events_bytes)
-		offset -= ring->core.geometry.events_bytes;
-	return ring->memory.events + offset;
+	return ring->memory.events + events_offset(ring, pgoff);
+}
+
+static bool has_huge_pages(const struct disruptor_handle *handle,
+			   pgoff_t pgoff)
+{
+	return region_of(pgoff) == DISRUPTOR_REGION_EVENTS &&
+	       handle->ring->memory.huge_bytes;
 }
 
 static enum rights events_rights(const struct disruptor_handle *handle)
@@ -171,6 +185,43 @@ static vm_fault_t region_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+#ifdef DISRUPTOR_HUGE_ORDER
+static vm_fault_t insert_huge(struct disruptor_handle *handle,
+			      struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long start = vmf->address & PMD_MASK;
+	pgoff_t pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
+	unsigned long offset = events_offset(handle->ring, pgoff);
+
+	if (offset % PMD_SIZE || offset >= handle->ring->memory.huge_bytes)
+		return VM_FAULT_FALLBACK;
+	return disruptor_insert_huge(vmf,
+				     vmalloc_to_pfn(handle->ring->memory.events +
+						    offset),
+				     vma->vm_flags & VM_WRITE);
+}
+
+/* As region_fault(), for whatever of the events is whole huge pages here. */
+static vm_fault_t region_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct disruptor_handle *handle = vma->vm_private_data;
+	unsigned long start = vmf->address & PMD_MASK;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	if (order != DISRUPTOR_HUGE_ORDER ||
+	    !has_huge_pages(handle, vma->vm_pgoff) ||
+	    start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
+		return VM_FAULT_FALLBACK;
+	mutex_lock(&handle->map_lock);
+	if (!handle->revoked)
+		ret = insert_huge(handle, vmf);
+	mutex_unlock(&handle->map_lock);
+	return ret;
+}
+#endif
+
 /* A map was split, or moved. */
 static void region_open(struct vm_area_struct *vma)
 {
@@ -208,6 +259,9 @@ static const struct vm_operations_struct region_vm_ops = {
 	.open = region_open,
 	.close = region_close,
 	.fault = region_fault,
+#ifdef DISRUPTOR_HUGE_ORDER
+	.huge_fault = region_huge_fault,
+#endif
 };
 
 /* Two processes never have a role's pages writable at once. */
@@ -243,11 +297,13 @@ int disruptor_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct disruptor_handle *handle = file->private_data;
 	bool writable = vma->vm_flags & VM_WRITE;
+	bool special;
 	int err;
 
 	err = check_map(handle, vma);
 	if (err)
 		return err;
+	special = writable || has_huge_pages(handle, vma->vm_pgoff);
 
 	mutex_lock(&handle->map_lock);
 	if (handle->revoked)
@@ -264,10 +320,11 @@ int disruptor_mmap(struct file *file, struct vm_area_struct *vma)
 	 * A child gets a map of its own or none.  A writable page must not be
 	 * pinned: a pin would outlive its revocation.  VM_IO is for those who look
 	 * at the vma; VM_PFNMAP, for its ptes are special, for
-	 * get_user_pages_fast(), which looks at page tables alone.
+	 * get_user_pages_fast(), which looks at page tables alone.  Huge pages can
+	 * be put in no other way.
 	 */
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
-			  (writable ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
+			  (special ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
 	vma->vm_private_data = handle;
 	vma->vm_ops = &region_vm_ops;
 	return 0;

@@ -6,12 +6,16 @@
  */
 #include <linux/atomic.h>
 #include <linux/capability.h>
+#include <linux/cpuset.h>
 #include <linux/cred.h>
+#include <linux/gfp.h>
 #include <linux/moduleparam.h>
+#include <linux/nodemask.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/vmalloc.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static unsigned long max_bytes;
@@ -77,10 +81,97 @@ static void uncharge(struct disruptor_memory *memory)
  * Charged to the caller's memory cgroup.  A ring that does not fit is the
  * caller's error: no warning in the log, and nobody is killed to make room.
  */
-static void *zeroed_pages(unsigned long bytes)
+#define GFP_RING	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | \
+			 __GFP_RETRY_MAYFAIL)
+
+/* May the caller have memory of that node?  As mbind(2) has it. */
+bool disruptor_memory_has_node(unsigned int node)
 {
-	return __vmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_ZERO |
-				__GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+	return node < MAX_NUMNODES && node_state(node, N_MEMORY) &&
+	       node_isset(node, cpuset_current_mems_allowed);
+}
+
+/*
+ * As many of @pages as are easily had in huge ones, from the first on: they come
+ * as small ones that lie together.  How many.
+ */
+static unsigned long add_huge(struct page **pages, unsigned long nr, int node)
+{
+	unsigned long got = 0;
+#ifdef DISRUPTOR_HUGE_ORDER
+	const gfp_t gfp = (GFP_RING & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
+	struct page *page;
+	unsigned int i;
+
+	while (got < nr && !fatal_signal_pending(current)) {
+		page = alloc_pages_node(node, gfp, DISRUPTOR_HUGE_ORDER);
+		if (!page)
+			break;
+		split_page(page, DISRUPTOR_HUGE_ORDER);
+		for (i = 0; i < 1U << DISRUPTOR_HUGE_ORDER; i++)
+			pages[got++] = page + i;
+		cond_resched();
+	}
+#endif
+	return got;
+}
+
+/* All of @pages; false: the first that is not there is NULL. */
+static bool add_small(struct page **pages, unsigned long nr, int node)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr && !fatal_signal_pending(current); i++) {
+		pages[i] = alloc_pages_node(node, GFP_RING, 0);
+		if (!pages[i])
+			break;
+		cond_resched();
+	}
+	return i == nr;
+}
+
+/*
+ * As __vmalloc() gives them, and for vfree(), but of @node, if it is one, and, with
+ * @huge, as far as possible in huge pages: it says how many bytes are.
+ */
+static void *placed_pages(unsigned long bytes, int node, unsigned long *huge)
+{
+	unsigned long nr = bytes >> PAGE_SHIFT, got, i;
+	struct page **pages;
+	void *at = NULL;
+
+	pages = kvcalloc(nr, sizeof(*pages), GFP_RING);
+	if (!pages)
+		return NULL;
+	got = huge ? add_huge(pages, nr, node) : 0;
+	if (add_small(pages + got, nr - got, node))
+		at = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (at) {
+		if (huge)
+			*huge = got << PAGE_SHIFT;
+		return at;
+	}
+	for (i = 0; i < nr && pages[i]; i++)
+		__free_page(pages[i]);
+	kvfree(pages);
+	return NULL;
+}
+
+static void *zeroed_pages(unsigned long bytes, int node)
+{
+	if (node != NUMA_NO_NODE)
+		return placed_pages(bytes, node, NULL);
+	return __vmalloc(bytes, GFP_RING);
+}
+
+static void *events_pages(struct disruptor_memory *memory, unsigned long bytes,
+			  bool huge)
+{
+#ifdef DISRUPTOR_HUGE_ORDER
+	if (huge && !(bytes % (PAGE_SIZE << DISRUPTOR_HUGE_ORDER)))
+		return placed_pages(bytes, memory->node, &memory->huge_bytes);
+#endif
+	return zeroed_pages(bytes, memory->node);
 }
 
 static void free_pages_of(struct disruptor_memory *memory)
@@ -93,7 +184,7 @@ static void free_pages_of(struct disruptor_memory *memory)
 }
 
 int disruptor_memory_alloc(struct disruptor_memory *memory,
-			   const struct disruptor_core *core)
+			   const struct disruptor_core *core, bool huge)
 {
 	const struct disruptor_geometry *geometry = &core->geometry;
 	unsigned long control = PAGE_ALIGN(sizeof(*memory->control));
@@ -111,13 +202,13 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 	if (err)
 		return err;
 
-	memory->control = zeroed_pages(control);
-	memory->sequences = zeroed_pages(sequences);
+	memory->control = zeroed_pages(control, memory->node);
+	memory->sequences = zeroed_pages(sequences, memory->node);
 	if (availability)
-		memory->availability = zeroed_pages(availability);
+		memory->availability = zeroed_pages(availability, memory->node);
 	if (done)
-		memory->done = zeroed_pages(done);
-	memory->events = zeroed_pages(geometry->events_bytes);
+		memory->done = zeroed_pages(done, memory->node);
+	memory->events = events_pages(memory, geometry->events_bytes, huge);
 	if (memory->control && memory->sequences && memory->events &&
 	    (memory->availability || !availability) &&
 	    (memory->done || !done))

@@ -171,7 +171,10 @@ ring_alloc(const struct disruptor_create_args *args,
 	err = alloc_core(ring);
 	if (err)
 		goto no_memory;
-	err = disruptor_memory_alloc(&ring->memory, &ring->core);
+	ring->memory.node = args->flags & DISRUPTOR_RING_NODE ?
+				(int)args->node : NUMA_NO_NODE;
+	err = disruptor_memory_alloc(&ring->memory, &ring->core,
+				     args->flags & DISRUPTOR_RING_HUGE);
 	if (err)
 		goto no_memory;
 	ring->core.control = ring->memory.control;
@@ -207,7 +210,10 @@ no_ring:
 
 static int check_create_args(const struct disruptor_create_args *args)
 {
-	if (args->producers > DISRUPTOR_MAX_PRODUCERS)
+	if (args->producers > DISRUPTOR_MAX_PRODUCERS || args->reserved)
+		return -EINVAL;
+	if (args->flags & DISRUPTOR_RING_NODE ?
+	    !disruptor_memory_has_node(args->node) : args->node)
 		return -EINVAL;
 	if (!args->name[0])
 		return args->mode ? -EINVAL : 0;

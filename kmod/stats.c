@@ -29,7 +29,7 @@ static void fill_info(struct disruptor_info *info,
 	info->gid = from_kgid_munged(current_user_ns(), ring->gid);
 	info->producers = ring->core.nr_producers;
 	info->worker = disruptor_handle_worker(handle);
-	info->reserved = 0;
+	info->node = ring->flags & DISRUPTOR_RING_NODE ? ring->memory.node : 0;
 	strscpy_pad(info->name, ring->name, sizeof(info->name));
 }
 
@@ -106,6 +106,7 @@ static u64 fill_stats(struct disruptor_stats *stats,
 	changes = ring->changes;
 	mutex_unlock(&ring->lock);
 	stats->memory_bytes = (u64)ring->memory.pages << PAGE_SHIFT;
+	stats->huge_bytes = ring->memory.huge_bytes;
 	return changes;
 }
 

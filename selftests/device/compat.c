@@ -22,12 +22,13 @@ OFFSET(consumer_config, flags, 40);
 OFFSET(consumer_config, expires_ms, 44);
 OFFSET(consumer_config, workers, 48);
 
-SIZE(create_args, 104);
+SIZE(create_args, 112);
 OFFSET(create_args, slots, 8);
 OFFSET(create_args, consumers, 16);
 OFFSET(create_args, nr_consumers, 24);
 OFFSET(create_args, mode, 32);
 OFFSET(create_args, name, 40);
+OFFSET(create_args, node, 104);
 
 SIZE(open_args, 72);
 OFFSET(open_args, name, 8);
@@ -62,15 +63,17 @@ OFFSET(info, nr_consumers, 40);
 OFFSET(info, role, 48);
 OFFSET(info, page_size, 60);
 OFFSET(info, worker, 80);
+OFFSET(info, node, 84);
 OFFSET(info, name, 88);
 
-SIZE(stats, 56);
+SIZE(stats, 64);
 OFFSET(stats, epoch, 8);
 OFFSET(stats, memory_bytes, 16);
-OFFSET(stats, aborted, 24);
-OFFSET(stats, adopted, 32);
-OFFSET(stats, seats, 40);
-OFFSET(stats, nr_seats, 48);
+OFFSET(stats, huge_bytes, 24);
+OFFSET(stats, aborted, 32);
+OFFSET(stats, adopted, 40);
+OFFSET(stats, seats, 48);
+OFFSET(stats, nr_seats, 56);
 
 SIZE(seat_stats, 80);
 OFFSET(seat_stats, waits_on, 8);

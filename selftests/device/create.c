@@ -80,13 +80,28 @@ TEST_F(create, refuses_slot_sizes_that_are_no_multiple_of_four_or_too_large)
 
 TEST_F(create, refuses_unknown_flags_and_numbers_of_producers)
 {
-	CREATE_REFUSED(EINVAL, args.flags = 1U << 2);
+	CREATE_REFUSED(EINVAL, args.flags = 1U << 4);
 	CREATE_REFUSED(EINVAL, args.flags = 1U << 31);
 	CREATE_REFUSED(EINVAL, args.flags = DISRUPTOR_RING_OUTLIVES | 1U << 7);
 	CREATE_REFUSED(EINVAL, args.producers = DISRUPTOR_MAX_PRODUCERS + 1);
 	CREATE_REFUSED(EINVAL, args.producers = 1U << 31);
 	CREATE_REFUSED(EINVAL, c[1].flags = 1U << 2);
 	CREATE_REFUSED(EINVAL, c[2].flags |= 1U << 31);
+}
+
+TEST_F(create, refuses_a_node_that_has_no_memory_or_is_not_asked_for)
+{
+	const __u32 missing[] = { 63, 1023, 1 << 16, 1U << 31, ~0U };
+	unsigned int i;
+
+	CREATE_REFUSED(EINVAL, args.node = 1);
+	CREATE_REFUSED(EINVAL, args.reserved = 1);
+	for (i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+		CREATE_REFUSED(EINVAL, {
+			args.flags |= DISRUPTOR_RING_NODE;
+			args.node = missing[i];
+		});
+	}
 }
 
 TEST_F(create, refuses_an_optional_consumer_that_expires)

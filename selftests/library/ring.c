@@ -3,7 +3,9 @@
  * Rings: making them, refusing to, what they say of themselves, and roles.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +57,84 @@ TEST(a_private_ring_with_a_name_or_a_mode_is_EINVAL)
 	EXPECT_EQ(-EINVAL, private_ring(&ring, &named, 8, 8));
 	EXPECT_EQ(-EINVAL, private_ring(&ring, &moded, 8, 8));
 	EXPECT_EQ(NULL, ring);
+}
+
+TEST(a_node_that_is_missing_or_not_asked_for_is_EINVAL)
+{
+	struct disruptor_config unasked = { .node = 1 };
+	struct disruptor_config missing = { .flags = DISRUPTOR_RING_NODE,
+					    .node = 1023 };
+	struct disruptor_config beyond = { .flags = DISRUPTOR_RING_NODE,
+					   .node = 1U << 31 };
+	struct disruptor_ring *ring = NULL;
+
+	EXPECT_EQ(-EINVAL, private_ring(&ring, &unasked, 8, 8));
+	EXPECT_EQ(-EINVAL, private_ring(&ring, &missing, 8, 8));
+	EXPECT_EQ(-EINVAL, private_ring(&ring, &beyond, 8, 8));
+	EXPECT_EQ(NULL, ring);
+}
+
+static int policy(void)
+{
+	int mode = -1;
+
+	syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0);
+	return mode;
+}
+
+TEST(a_ring_of_a_node_leaves_the_threads_policy_alone)
+{
+	struct disruptor_config config = { .flags = DISRUPTOR_RING_NODE };
+	struct disruptor_info info = { 0 };
+	struct disruptor_ring *ring;
+	int before = policy();
+
+	ASSERT_EQ(0, private_ring(&ring, &config, 1024, 8));
+	EXPECT_EQ(before, policy());
+	ASSERT_EQ(0, disruptor_get_info(ring, &info));
+	EXPECT_EQ(DISRUPTOR_RING_NODE, info.flags);
+	EXPECT_EQ(0, info.node);
+	disruptor_close(ring);
+}
+
+/* The kernel's own word for how much of the maps is mapped as huge pages. */
+static uint64_t pmd_mapped(void)
+{
+	uint64_t kib, sum = 0;
+	char line[256];
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+
+	while (smaps && fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "ShmemPmdMapped: %" SCNu64, &kib) == 1)
+			sum += kib * 1024;
+	}
+	if (smaps)
+		fclose(smaps);
+	return sum;
+}
+
+TEST(stats_tell_how_much_is_in_huge_pages)
+{
+	const uint64_t bytes = 4 << 20;
+	struct disruptor_config small = { .flags = DISRUPTOR_RING_HUGE };
+	struct disruptor_config large = { .flags = DISRUPTOR_RING_HUGE };
+	struct disruptor_stats stats = { .huge_bytes = 1 };
+	struct disruptor_ring *ring;
+	uint64_t before;
+
+	ASSERT_EQ(0, private_ring(&ring, &small, 1024, 8));
+	ASSERT_EQ(0, disruptor_get_stats(ring, &stats));
+	EXPECT_EQ(0, stats.huge_bytes);
+	disruptor_close(ring);
+
+	stats.nr_seats = 0;
+	before = pmd_mapped();
+	ASSERT_EQ(0, private_ring(&ring, &large, bytes / 8, 8));
+	ASSERT_EQ(0, disruptor_get_stats(ring, &stats));
+	/* All or nothing, as the system has them; mapped twice. */
+	EXPECT_TRUE(!stats.huge_bytes || stats.huge_bytes == bytes);
+	EXPECT_EQ(2 * stats.huge_bytes, pmd_mapped() - before);
+	disruptor_close(ring);
 }
 
 TEST(a_graph_written_by_hand_is_validated)

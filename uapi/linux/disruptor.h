@@ -76,6 +76,8 @@ struct disruptor_consumer_config {
 /* disruptor_create_args.flags */
 #define DISRUPTOR_RING_OUTLIVES		(1U << 0)	/* the stream outlives its producers */
 #define DISRUPTOR_RING_OBSERVED		(1U << 1)	/* past events stay; twice the memory */
+#define DISRUPTOR_RING_NODE		(1U << 2)	/* memory of the NUMA node @node */
+#define DISRUPTOR_RING_HUGE		(1U << 3)	/* events in huge pages, if it can be */
 
 /**
  * struct disruptor_create_args - argument of DISRUPTOR_IOC_CREATE
@@ -94,6 +96,13 @@ struct disruptor_consumer_config {
  *	0 and 1: one.  Where there may be several, events are claimed and
  *	published otherwise: see struct disruptor_intent
  * @name: empty for an unnamed ring
+ * @node: with DISRUPTOR_RING_NODE, where the memory is to be, which another node gives
+ *	if that one has none left; else 0
+ * @reserved: 0
+ *
+ * DISRUPTOR_RING_HUGE is a wish, and struct disruptor_stats has what came of it.  It
+ * takes events in a multiple of huge pages, and a kernel, from 6.12 on, that can
+ * map them so that nobody pins them.
  */
 struct disruptor_create_args {
 	__u32 size;
@@ -106,6 +115,8 @@ struct disruptor_create_args {
 	__u32 mode;
 	__u32 producers;
 	char name[DISRUPTOR_RING_NAME_LEN];
+	__u32 node;
+	__u32 reserved;
 };
 
 /* Access of a ring fd: disruptor_open_args.access, disruptor_info.access. */
@@ -223,7 +234,7 @@ struct disruptor_evict_args {
  * @gid: out: group, likewise
  * @producers: out: how many producers may be attached at once
  * @worker: out: of a worker's fd, as ATTACH gave it; else 0
- * @reserved: out: 0
+ * @node: out: as in struct disruptor_create_args
  * @name: out: name, empty if unnamed
  */
 struct disruptor_info {
@@ -245,7 +256,7 @@ struct disruptor_info {
 	__u32 gid;
 	__u32 producers;
 	__u32 worker;
-	__u32 reserved;
+	__u32 node;
 	char name[DISRUPTOR_RING_NAME_LEN];
 };
 
@@ -295,6 +306,7 @@ struct disruptor_seat_stats {
  * @state: out: DISRUPTOR_STATE_*
  * @epoch: out: membership epoch
  * @memory_bytes: out: memory charged for the ring
+ * @huge_bytes: out: how much of the events is in huge pages
  * @aborted: out: how many events were claimed by producers that died, and are
  *	skipped
  * @adopted: out: how many events were claimed by workers that died, and went to
@@ -311,6 +323,7 @@ struct disruptor_stats {
 	__u32 state;
 	__aligned_u64 epoch;
 	__aligned_u64 memory_bytes;
+	__aligned_u64 huge_bytes;
 	__aligned_u64 aborted;
 	__aligned_u64 adopted;
 	__aligned_u64 seats;
@@ -330,7 +343,8 @@ struct disruptor_stats {
  *   EINVAL   @slots, @slot_size, @nr_consumers, @consumer_size, @mode, @producers,
  *            a name or the graph is wrong: a name that is not unique, a consumer after
  *            itself or after one that is not before it, an optional one that
- *            expires, too many workers
+ *            expires, too many workers; @node has no memory, or none that the
+ *            caller may have
  *   EEXIST   a ring of that name exists
  *   EPERM    RLIMIT_MEMLOCK would be exceeded and the caller lacks CAP_IPC_LOCK
  *   ENOMEM   the module's limit (parameter max_bytes) or that of the
@@ -531,7 +545,7 @@ struct disruptor_uring_wait {
  *
  * Maps are not inherited by fork(2), cannot grow with mremap(2), are left out
  * of core dumps, and writable ones cannot be pinned (O_DIRECT, registered
- * buffers): a revoked page has no other way in.
+ * buffers): a revoked page has no other way in.  Nor can events in huge pages.
  */
 #define DISRUPTOR_REGION_SHIFT		40
 #define DISRUPTOR_REGION_CONTROL	0

@@ -140,6 +140,7 @@ int disruptor_graph_workers(struct disruptor_graph *graph, const char *name,
  * @mode: permission bits if named, less the umask: r may consume and observe, w may
  *	produce
  * @name: NULL for an unnamed ring; a private ring has no name
+ * @node: with DISRUPTOR_RING_NODE, the NUMA node of its memory; else 0
  * @graph: its consumers
  *
  * Members not set must be zero.
@@ -151,6 +152,7 @@ struct disruptor_config {
 	unsigned int producers;
 	mode_t mode;
 	const char *name;
+	unsigned int node;
 	struct disruptor_graph graph;
 };
 

@@ -206,7 +206,16 @@ int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
 	    unsigned int region);
 void sys_unmap(struct mapping *mapping);
 int sys_map_anonymous(struct mapping *mapping, size_t length);
-int sys_map_mirrored(struct mapping *mapping, size_t length);
+int sys_map_mirrored(struct mapping *mapping, size_t length, bool *huge);
+
+/* A thread's, of where it has its memory. */
+struct memory_policy {
+	int mode;
+	unsigned long nodes[1024 / (8 * sizeof(unsigned long))];
+};
+
+int sys_prefer_node(unsigned int node, struct memory_policy *before);
+void sys_restore_policy(const struct memory_policy *before);
 int sys_membarrier_register(void);
 int sys_membarrier(void);
 int sys_futex_wait(const uint32_t *futex, uint32_t value, uint64_t deadline_ns);

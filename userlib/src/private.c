@@ -41,6 +41,8 @@ struct seat {
  * @consumers: the graph
  * @memory: the control region, then the sequences, then the arrays of laps
  * @events: twice back to back
+ * @huge: they are in huge pages
+ * @node: with DISRUPTOR_RING_NODE, of the memory
  * @lock: protects what follows, and every write to the control region
  * @core: with @consumers, and the regions in @memory
  * @seats: by seat
@@ -54,6 +56,8 @@ struct private_ring {
 	struct disruptor_consumer_config consumers[DISRUPTOR_MAX_CONSUMERS];
 	struct mapping memory;
 	struct mapping events;
+	bool huge;
+	unsigned int node;
 
 	pthread_mutex_t lock;
 	struct disruptor_core core;
@@ -465,6 +469,7 @@ int private_info(struct private_ring *ring, struct disruptor_info *info)
 	info->events_bytes = ring->core.geometry.events_bytes;
 	info->nr_consumers = ring->core.nr_consumers;
 	info->producers = ring->core.nr_producers;
+	info->node = ring->node;
 	info->role = DISRUPTOR_ROLE_NONE;
 	info->access = DISRUPTOR_ACCESS_READ | DISRUPTOR_ACCESS_WRITE;
 	info->page_size = ring->core.page_size;
@@ -520,6 +525,7 @@ int private_stats(struct private_ring *ring, struct disruptor_stats *stats)
 	stats->adopted = ring->core.adopted;
 	unlock(ring);
 	stats->memory_bytes = ring->memory.length + ring->core.geometry.events_bytes;
+	stats->huge_bytes = ring->huge ? ring->core.geometry.events_bytes : 0;
 	stats->nr_seats = nr;
 	return 0;
 }
@@ -551,7 +557,7 @@ static size_t whole_pages(const struct disruptor_core *core, size_t bytes)
 	return (bytes + core->page_size - 1) / core->page_size * core->page_size;
 }
 
-static int map_memory(struct private_ring *ring)
+static int map_regions(struct private_ring *ring)
 {
 	struct disruptor_core *core = &ring->core;
 	size_t control = whole_pages(core, sizeof(struct disruptor_control));
@@ -568,7 +574,24 @@ static int map_memory(struct private_ring *ring)
 	if (laps)
 		core->availability = (u32 *)(core->sequences + sequences);
 	core->done = core->sequences + sequences + laps;
-	return sys_map_mirrored(&ring->events, core->geometry.events_bytes);
+	ring->huge = ring->flags & DISRUPTOR_RING_HUGE;
+	return sys_map_mirrored(&ring->events, core->geometry.events_bytes,
+				&ring->huge);
+}
+
+static int map_memory(struct private_ring *ring)
+{
+	struct memory_policy before;
+	int err;
+
+	if (!(ring->flags & DISRUPTOR_RING_NODE))
+		return map_regions(ring);
+	err = sys_prefer_node(ring->node, &before);
+	if (err)
+		return err;
+	err = map_regions(ring);
+	sys_restore_policy(&before);
+	return err;
 }
 
 static int check(const struct disruptor_config *config)
@@ -578,6 +601,8 @@ static int check(const struct disruptor_config *config)
 	if (config->name || config->mode)
 		return -EINVAL;
 	if (config->producers > DISRUPTOR_MAX_PRODUCERS)
+		return -EINVAL;
+	if (config->node && !(config->flags & DISRUPTOR_RING_NODE))
 		return -EINVAL;
 	for (i = 0; i < config->graph.nr && i < DISRUPTOR_MAX_CONSUMERS; i++) {
 		if (config->graph.consumers[i].expires_ms)
@@ -611,6 +636,7 @@ int private_create(struct private_ring **ring,
 		return -ENOMEM;
 	new->refs = 1;
 	new->flags = config->flags & ~DISRUPTOR_PRIVATE;
+	new->node = config->node;
 	memcpy(new->consumers, config->graph.consumers,
 	       config->graph.nr * sizeof(new->consumers[0]));
 	new->core = (struct disruptor_core){

@@ -88,6 +88,7 @@ int disruptor_create(struct disruptor_ring **ring,
 		.consumer_size = sizeof(config->graph.consumers[0]),
 		.mode = config->mode,
 		.producers = config->producers,
+		.node = config->node,
 	};
 	int err;
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <linux/mempolicy.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -12,6 +13,11 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25	/* since Linux 6.1 */
+#endif
+#define HUGE_BYTES	((size_t)2 << 20)
 
 int sys_open_device(void)
 {
@@ -92,8 +98,30 @@ static int allocate(size_t length)
 	return fd;
 }
 
-/* @length bytes of memory, twice back to back. */
-int sys_map_mirrored(struct mapping *mapping, size_t length)
+/* Addresses alone, from a multiple of @align on; @length is one of it as well. */
+static int reserve(struct mapping *mapping, size_t length, size_t align)
+{
+	size_t before;
+	int err;
+
+	err = map(mapping, NULL, length + align, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (err)
+		return err;
+	before = -(uintptr_t)mapping->at & (align - 1);
+	if (before)
+		munmap(mapping->at, before);
+	mapping->at = (char *)mapping->at + before;
+	mapping->length = length;
+	munmap((char *)mapping->at + length, align - before);
+	return 0;
+}
+
+/*
+ * @length bytes of memory, twice back to back; *@huge: wanted in huge pages, and
+ * whether it is.
+ */
+int sys_map_mirrored(struct mapping *mapping, size_t length, bool *huge)
 {
 	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
 	struct mapping half;
@@ -102,12 +130,14 @@ int sys_map_mirrored(struct mapping *mapping, size_t length)
 	fd = allocate(length);
 	if (fd < 0)
 		return fd;
-	err = map(mapping, NULL, 2 * length, PROT_NONE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*huge = *huge && length % HUGE_BYTES == 0;
+	err = reserve(mapping, 2 * length,
+		      *huge ? HUGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
 	if (err)
 		goto out_close;
 	err = map(&half, mapping->at, length, PROT_READ | PROT_WRITE, flags,
 		  fd, 0);
+	*huge = *huge && !err && !madvise(mapping->at, length, MADV_COLLAPSE);
 	if (!err)
 		err = map(&half, (char *)mapping->at + length, length,
 			  PROT_READ | PROT_WRITE, flags, fd, 0);
@@ -118,6 +148,38 @@ int sys_map_mirrored(struct mapping *mapping, size_t length)
 out_close:
 	close(fd);
 	return err;
+}
+
+#define MAX_NODES	(8 * sizeof(((struct memory_policy *)0)->nodes))
+
+/* The system call wants to hear of one bit more than there are. */
+static int set_policy(const struct memory_policy *policy)
+{
+	return syscall(SYS_set_mempolicy, policy->mode, policy->nodes,
+		       MAX_NODES + 1) ? -errno : 0;
+}
+
+/*
+ * What this thread touches first from here on is to be @node's.  -EINVAL: there is
+ * no such node, or it is not for us.
+ */
+int sys_prefer_node(unsigned int node, struct memory_policy *before)
+{
+	const unsigned int bits = 8 * sizeof(before->nodes[0]);
+	struct memory_policy policy = { .mode = MPOL_PREFERRED };
+
+	if (node >= MAX_NODES)
+		return -EINVAL;
+	policy.nodes[node / bits] = 1UL << node % bits;
+	if (syscall(SYS_get_mempolicy, &before->mode, before->nodes, MAX_NODES,
+		    NULL, 0))
+		return -errno;
+	return set_policy(&policy);
+}
+
+void sys_restore_policy(const struct memory_policy *before)
+{
+	set_policy(before);
 }
 
 static int membarrier(int command)
