@@ -24,7 +24,10 @@ say()
 # Of the kernel in the directory $1: see fetch-kernel.
 slowness()
 {
-	cat "$1/slowness" 2>/dev/null || echo 1
+	local times
+
+	times=$(cat "$1/slowness" 2>/dev/null) || :
+	echo "${times:-1}"
 }
 
 # The command line as a file for sh: any byte of an argument survives.
