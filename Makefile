@@ -31,6 +31,7 @@ help:
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
 	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
 	@echo 'make bench-record     the whole of it, to be kept in userlib/bench/results/ [RECORD=name]'
+	@echo 'make bench-device     the module at full speed, in a kernel that is a program'
 	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
 	@echo 'make dkms-install     the module, for every kernel to come'
 	@echo 'make uninstall, make dkms-uninstall, make clean'
@@ -87,6 +88,10 @@ bench:
 bench-record:
 	@userlib/bench/record $(RECORD)
 
+# The module's ring at this machine's own speed, without loading the module here.
+bench-device:
+	@userlib/bench/run-device $(BENCH)
+
 bench-wait:
 	$(MAKE) -C userlib/bench wait
 
@@ -128,5 +133,5 @@ clean:
 	rm -rf build selftests/library/build selftests/bench/build
 
 .PHONY: all help library modules check check-kernels check-static check-crash check-fuzz check-fresh demo \
-	bench bench-record bench-wait install uninstall \
+	bench bench-device bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean

@@ -126,7 +126,7 @@ static void run_row(struct group *group, unsigned int nr, unsigned int round,
 			group->rows[nr].name, strerror(-err));
 	}
 	rest(now_ns() - began_ns);
-	*distance = distance_ns(options.cpus);
+	*distance = distance_ns(options.cpus, group->processes);
 	locate(run, before, *distance);
 	run->ran = true;
 	if (group->keep)
@@ -147,7 +147,7 @@ static int measure_round(struct group *group, unsigned int round)
 	if (err)
 		goto out;
 	shuffle(order, group->nr_rows);
-	distance = distance_ns(options.cpus);
+	distance = distance_ns(options.cpus, group->processes);
 	for (i = 0; i < group->nr_rows; i++)
 		run_row(group, order[i], round, &distance);
 	if (group->end)

@@ -140,13 +140,21 @@ static void kill_all(const pid_t *children, unsigned int nr)
 		kill(children[nr], SIGKILL);
 }
 
+/*
+ * Each is made where it will run: in User Mode Linux, what it runs on stays where
+ * it was made.
+ */
 static int run_processes(const struct side_start *sides, unsigned int nr)
 {
 	pid_t children[MAX_SIDES];
+	cpu_set_t before;
 	unsigned int i;
 	int err = 0;
 
+	if (sched_getaffinity(0, sizeof(before), &before))
+		return -errno;
 	for (i = 0; i < nr; i++) {
+		pin(sides[i].cpu);
 		children[i] = fork();
 		if (children[i] < 0) {
 			perror("bench: fork");
@@ -157,6 +165,7 @@ static int run_processes(const struct side_start *sides, unsigned int nr)
 			_exit(-run_side(&sides[i]) & 0xff);
 		}
 	}
+	sched_setaffinity(0, sizeof(before), &before);
 	for (i = 0; i < nr; i++) {
 		int ended = next_end();
 
@@ -253,7 +262,7 @@ static int answer_pings(void *context)
  * A quarter of the batches take less.  Where others take processors away, most
  * batches are useless and some are not.
  */
-double distance_ns(const int *cpus)
+double distance_ns(const int *cpus, bool processes)
 {
 	struct lines *lines = shared_alloc(sizeof(*lines));
 	struct side_start sides[] = {
@@ -262,7 +271,7 @@ double distance_ns(const int *cpus)
 	};
 	double ns = 0;
 
-	if (!sides_run(false, sides, 2))
+	if (!sides_run(processes, sides, 2))
 		ns = quantile(lines->batches, BATCHES, 0.25);
 	shared_free(lines, sizeof(*lines));
 	return ns;

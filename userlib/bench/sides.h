@@ -49,8 +49,12 @@ void meet(struct meeting *meeting, unsigned int nr);
 uint64_t now_ns(void);
 uint64_t thread_cpu_ns(void);
 
-/* A round trip of two cache lines between two processors, in nanoseconds. */
-double distance_ns(const int *cpus);
+/*
+ * A round trip of two cache lines between two processors, in nanoseconds: between
+ * processes where those are what is measured, for in User Mode Linux the threads of
+ * one take turns.
+ */
+double distance_ns(const int *cpus, bool processes);
 
 static inline void cpu_relax(void)
 {
