@@ -30,10 +30,18 @@ final class Lmax {
 		private final PrintStream requests;
 		private final BufferedReader answers;
 
-		/** One that is asked for figures at once, or one that is tried first. */
-		Machine(boolean forFigures) throws IOException {
+		/**
+		 * One that is asked for figures at once, or one that is tried first.
+		 *
+		 * Where threads share processors, it has no real-time priority: a producer
+		 * that finds no room parks for a nanosecond, which is over at once, and
+		 * would never let the consumer beside it run.
+		 */
+		Machine(Request request, boolean forFigures) throws IOException {
 			List<String> command = new ArrayList<>();
 
+			if (request.threads() > request.cpus.length)
+				command.addAll(List.of("chrt", "--other", "0"));
 			command.add(System.getProperty("java.home") + "/bin/java");
 			command.addAll(FLAGS);
 			command.addAll(List.of("-cp", System.getProperty("java.class.path"),
@@ -77,7 +85,7 @@ final class Lmax {
 		if (request.way.equals("arrays") && !request.shape.equals("copy"))
 			return "unsupported arrays in slots are for arrays that are copied";
 		if (machine == null) {
-			machine = new Machine(!kinds.add(request.kind()));
+			machine = new Machine(request, !kinds.add(request.kind()));
 			machines.put(request.kind(), machine);
 		}
 		answer = machine.ask(line);

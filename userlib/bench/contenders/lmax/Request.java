@@ -77,6 +77,20 @@ final class Request {
 		}
 	}
 
+	/** How many produce and consume. */
+	int threads() {
+		switch (shape) {
+		case "pipeline":
+		case "diamond":
+		case "multicast":
+		case "three-to-one":
+		case "three-to-three":
+			return 4;
+		default:
+			return 2;
+		}
+	}
+
 	/** What its kind is: a virtual machine has seen one. */
 	String kind() {
 		return String.join(" ", way, shape, wait, "" + size, "" + slots, "" + batch,
