@@ -28,18 +28,7 @@ struct maker {
 	__u32 *laps;
 };
 
-/* Of what ring_create() cannot say: @producers. */
-static int create_several(const struct ring_spec *spec, __u32 producers)
-{
-	struct disruptor_consumer_config c[DISRUPTOR_MAX_CONSUMERS];
-	struct disruptor_create_args args = create_args(spec, c);
-
-	args.producers = producers;
-	return ring_ioctl(device_fd(), DISRUPTOR_IOC_CREATE, &args);
-}
-
-#define several(producers, ...)						\
-	create_several(&(struct ring_spec){ __VA_ARGS__ }, producers)
+#define several(nr, ...)	ring_create(.producers = (nr), __VA_ARGS__)
 
 /* A ring of SLOTS whose memory has no more than these. */
 static int several_of_pages(__u32 producers, const char *graph)

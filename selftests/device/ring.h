@@ -121,6 +121,7 @@ static inline int device_fd(void)
  * @slot_size: 0: 8
  * @flags: DISRUPTOR_RING_*
  * @mode: see struct disruptor_create_args
+ * @producers: likewise
  * @name: NULL: unnamed
  * @graph: consumers between spaces: NAME[?][!][*WORKERS][:AFTER,AFTER]
  *	?: optional; !: modifies events
@@ -130,6 +131,7 @@ struct ring_spec {
 	__u32 slot_size;
 	__u32 flags;
 	__u32 mode;
+	__u32 producers;
 	const char *name;
 	const char *graph;
 };
@@ -205,6 +207,7 @@ create_args(const struct ring_spec *spec, struct disruptor_consumer_config *c)
 		.consumers = (uintptr_t)c,
 		.consumer_size = sizeof(*c),
 		.mode = spec->mode,
+		.producers = spec->producers,
 	};
 
 	args.nr_consumers = graph_parse(c, spec->graph);
