@@ -443,6 +443,8 @@ static int answer_wait(struct disruptor_wait_args *args)
 	args->reached = reached + ahead;
 	if (err != -EAGAIN)
 		return err;
+	/* From here on it has slept. */
+	ring.idle = 0;
 	if (input_left()) {
 		poke_some(3);
 		return 0;
@@ -451,7 +453,6 @@ static int answer_wait(struct disruptor_wait_args *args)
 	if (args->deadline_ns == DISRUPTOR_FOREVER)
 		return -ESTALE;
 	ring.now_ns = max(ring.now_ns, args->deadline_ns);
-	ring.idle = 0;
 	return -ETIMEDOUT;
 }
 
