@@ -434,9 +434,11 @@ static int answer_wait(struct disruptor_wait_args *args)
 	must(++ring.idle < MOST_IDLE);
 	if (args->target > own && args->target - own > slots)
 		return -EINVAL;
-	/* The kernel names only those that there are. */
+	/* The kernel names only those that there are, and orphans of a group. */
 	ring.core.control->seat[ring.publishes].waits_on &=
 		all_consumers(ring.core.nr_consumers);
+	if (!disruptor_group_of(&ring.core, ring.publishes))
+		ring.core.control->seat[ring.publishes].orphans = 0;
 	err = disruptor_outcome(&ring.core, ring.publishes,
 				args->target - min(args->target, ahead),
 				&reached);
