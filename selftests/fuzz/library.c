@@ -588,8 +588,11 @@ void sys_unmap(struct mapping *mapping)
 int sys_open_device(void) { return -ENOENT; }
 int sys_map_anonymous(struct mapping *mapping, size_t length)
 { (void)mapping; (void)length; return -ENOMEM; }
-int sys_map_mirrored(struct mapping *mapping, size_t length)
-{ (void)mapping; (void)length; return -ENOMEM; }
+int sys_map_mirrored(struct mapping *mapping, size_t length, bool *huge)
+{ (void)mapping; (void)length; (void)huge; return -ENOMEM; }
+int sys_prefer_node(unsigned int node, struct memory_policy *before)
+{ (void)node; (void)before; return -ENOMEM; }
+void sys_restore_policy(const struct memory_policy *before) { (void)before; }
 int sys_membarrier_register(void) { return 0; }
 int sys_membarrier(void) { return 0; }
 int sys_futex_wait(const uint32_t *futex, uint32_t value, uint64_t deadline_ns)

@@ -69,7 +69,8 @@ static const struct field consumer_fields[] = {
 #define F(member, kind, of)	FIELD(disruptor_create_args, member, kind, of)
 static const struct field create_fields[] = {
 	F(size, SIZE, sizeof(struct disruptor_create_args)),
-	F(flags, FLAGS, DISRUPTOR_RING_OUTLIVES | DISRUPTOR_RING_OBSERVED),
+	F(flags, FLAGS, DISRUPTOR_RING_OUTLIVES | DISRUPTOR_RING_OBSERVED |
+			DISRUPTOR_RING_NODE | DISRUPTOR_RING_HUGE),
 	F(slots, SLOTS, 0),
 	F(slot_size, SLOT_SIZE, 0),
 	F(consumers, CONSUMERS, 0),
@@ -77,6 +78,8 @@ static const struct field create_fields[] = {
 	F(consumer_size, SIZE, sizeof(struct disruptor_consumer_config)),
 	F(mode, MODE, 0),
 	F(producers, BELOW, 4),
+	F(node, BELOW, 0),
+	F(reserved, RESERVED, 0),
 	F(name, NAME, DISRUPTOR_RING_NAME_LEN),
 };
 #undef F
