@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * planted - bugs, one of each kind that a kernel of rig/build-kernel is to find.
+ *
+ * insmod planted.ko bug=NAME commits that one and never stays loaded.
+ * rig/check-planted has each committed, and wants each reported: only then does it
+ * say something when nothing is reported of the real module.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timer.h>
+#include <linux/vmalloc.h>
+
+static char *bug = "";
+module_param(bug, charp, 0);
+MODULE_PARM_DESC(bug, "which to commit");
+
+#define BYTES	64
+
+static noinline void touch(char *at)
+{
+	OPTIMIZER_HIDE_VAR(at);
+	WRITE_ONCE(*at, 1);
+}
+
+/* ---- touching what is not one's own ------------------------------------------ */
+
+static void heap_out_of_bounds(void)
+{
+	char *object = kmalloc(BYTES, GFP_KERNEL);
+
+	touch(object + BYTES);
+	kfree(object);
+}
+
+static void vmalloc_out_of_bounds(void)
+{
+	char *page = vmalloc(BYTES);
+
+	touch(page + BYTES);
+	vfree(page);
+}
+
+static void stack_out_of_bounds(void)
+{
+	char array[BYTES];
+
+	touch(array + BYTES);
+}
+
+static void use_after_free(void)
+{
+	char *object = kmalloc(BYTES, GFP_KERNEL);
+
+	kfree(object);
+	touch(object);
+}
+
+static void double_free(void)
+{
+	char *object = kmalloc(BYTES, GFP_KERNEL);
+	char *again = object;
+
+	OPTIMIZER_HIDE_VAR(again);
+	kfree(object);
+	kfree(again);
+}
+
+static void list_corruption(void)
+{
+	struct list_head list, entry;
+
+	INIT_LIST_HEAD(&list);
+	list_add(&entry, &list);
+	list_add(&entry, &list);
+}
+
+static void refcount_underflow(void)
+{
+	refcount_t refs = REFCOUNT_INIT(1);
+
+	refcount_dec(&refs);
+}
+
+static void do_nothing(struct timer_list *timer)
+{
+}
+
+static void free_of_a_running_timer(void)
+{
+	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
+
+	timer_setup(timer, do_nothing, 0);
+	mod_timer(timer, jiffies + 1000 * HZ);
+	kfree(timer);
+}
+
+/* ---- what C does not define ---------------------------------------------------- */
+
+static unsigned int sixty_four = 64;
+
+static void shift_too_far(void)
+{
+	static u64 result;
+
+	WRITE_ONCE(result, 1ULL << READ_ONCE(sixty_four));
+}
+
+/* ---- locks and sleep ------------------------------------------------------------ */
+
+static DECLARE_RWSEM(shared_lock);
+
+/* It hangs when a writer comes between the two, which here none does. */
+static void lock_kept(void)
+{
+	down_read(&shared_lock);
+	down_read(&shared_lock);
+	up_read(&shared_lock);
+	up_read(&shared_lock);
+}
+
+static int __rcu *protected;
+
+static void rcu_without_a_lock(void)
+{
+	(void)rcu_dereference(protected);
+}
+
+static void sleep_under_a_spinlock(void)
+{
+	static DEFINE_SPINLOCK(lock);
+
+	spin_lock(&lock);
+	kfree(kmalloc(BYTES, GFP_KERNEL));	/* which may sleep */
+	spin_unlock(&lock);
+}
+
+static int sleep_for_good(void *unused)
+{
+	set_current_state(TASK_UNINTERRUPTIBLE);
+	schedule();
+	return 0;
+}
+
+/* The guest has the kernel look every few seconds: see check-planted. */
+static void hung_task(void)
+{
+	kthread_run(sleep_for_good, NULL, "planted");
+	ssleep(30);
+}
+
+static void soft_lockup(void)
+{
+	unsigned long end = jiffies + 20 * HZ;
+
+	preempt_disable();
+	while (time_before(jiffies, end))
+		cpu_relax();
+	preempt_enable();
+}
+
+/* ---- memory ----------------------------------------------------------------------- */
+
+static void leak(void)
+{
+	void *object = kmalloc(BYTES, GFP_KERNEL);
+
+	OPTIMIZER_HIDE_VAR(object);
+}
+
+static void leak_of_pages(void)
+{
+	void *pages = vmalloc(4 * PAGE_SIZE);
+
+	OPTIMIZER_HIDE_VAR(pages);
+}
+
+/* Nothing is wrong with it until the allocation fails. */
+static void unchecked_allocation(void)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	current->fail_nth = 1;
+#endif
+	touch(kmalloc(BYTES, GFP_ATOMIC));
+}
+
+/* -------------------------------------------------------------------------------------- */
+
+#define PLANTED(name)	{ #name, name }
+
+static const struct {
+	const char *name;
+	void (*commit)(void);
+} bugs[] = {
+	PLANTED(heap_out_of_bounds), PLANTED(vmalloc_out_of_bounds),
+	PLANTED(stack_out_of_bounds), PLANTED(use_after_free),
+	PLANTED(double_free), PLANTED(list_corruption),
+	PLANTED(refcount_underflow), PLANTED(free_of_a_running_timer),
+	PLANTED(shift_too_far), PLANTED(lock_kept),
+	PLANTED(rcu_without_a_lock), PLANTED(sleep_under_a_spinlock),
+	PLANTED(hung_task), PLANTED(soft_lockup), PLANTED(leak),
+	PLANTED(leak_of_pages), PLANTED(unchecked_allocation),
+};
+
+static int __init planted_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bugs); i++) {
+		if (strcmp(bugs[i].name, bug))
+			continue;
+		pr_info("planted: %s\n", bug);
+		bugs[i].commit();
+		return -ECANCELED;
+	}
+	return -EINVAL;
+}
+
+module_init(planted_init);
+
+MODULE_DESCRIPTION("Bugs that are to be found");
+MODULE_LICENSE("GPL");
