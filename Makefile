@@ -23,7 +23,7 @@ help:
 	@echo 'make check            all tests, in booted kernels; installs what it needs'
 	@echo '                      [SUITES="library device ..."]'
 	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
-	@echo '                      [KERNELS="6.1 6.12 newest"]'
+	@echo '                      [KERNELS="6.1 6.12 newest arm64"]'
 	@echo 'make check-static     what every checker of sources has to say: nothing'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'

@@ -92,7 +92,7 @@ static inline void pause_randomly(struct hunter *h)
 	unsigned int spins = random_below(&h->random, 1 + h->hunt->pauses);
 
 	while (spins--)
-		__asm__ volatile("pause" ::: "memory");
+		cpu_relax();
 	if (!random_below(&h->random, 512))
 		sched_yield();
 }

@@ -664,7 +664,7 @@ static int publish_unevenly(struct role *producer, __u64 until_ns)
 		}
 		publish(producer, producer->next + 1);
 		for (spin = rand() % 400; spin; spin--)
-			__asm__ volatile("pause");
+			cpu_relax();
 	}
 	return 0;
 }

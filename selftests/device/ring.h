@@ -444,6 +444,18 @@ static inline int write_fault(volatile void *at, unsigned char value)
 	return fault_of(at, true, value);
 }
 
+/* ---- processors ---------------------------------------------------------------- */
+
+/* As the library has it: others may go on. */
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /* ---- children ---------------------------------------------------------------- */
 
 /* In a child's function: say what was wrong, and fail. */

@@ -248,7 +248,7 @@ static int storm_round(struct uring *u, struct role *producer, struct role *a,
 
 	submit_wait(u, a->fd, a->next + 1, in_ms(SLEEP_MS), number);
 	for (i = 0; i < spins; i++)
-		__asm__ volatile("pause");
+		cpu_relax();
 	if (spins % 2)
 		publish(producer, producer->next + 1);
 	for (i = 0; i < STORM_TRIES && result == NOTHING; i++) {

@@ -30,6 +30,11 @@ slowness()
 	echo "${times:-1}"
 }
 
+arch_of()
+{
+	cat "$1/arch" 2>/dev/null || echo amd64
+}
+
 # The command line as a file for sh: any byte of an argument survives.
 shell_quote()
 {
