@@ -1079,8 +1079,11 @@ static unsigned long long calls_taken(void)
 
 	if (read_text("/proc/interrupts", text, sizeof(text)) <= 0)
 		return 0;
-	at = strstr(text, "CAL:");
-	for (at = at ? at + 4 : NULL; at; at = end) {
+	/* The line is CAL: or IPI1:, and ends in words that are everywhere the same. */
+	at = strstr(text, "Function call interrupts");
+	while (at && at != text && *at != ':')
+		at--;
+	for (at = at ? at + 1 : NULL; at; at = end) {
 		unsigned long long n = strtoull(at, &end, 10);
 
 		if (end == at)
