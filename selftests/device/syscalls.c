@@ -80,10 +80,12 @@ static void marker(void)
 
 /**
  * struct turns - whose turn it is; shared
+ * @taken: the publisher has its role: nothing else fires a sleeper from now on
  * @begun: how many sleeps the sleeper has begun
  * @asleep: how many of them it was seen in
  */
 struct turns {
+	unsigned int taken;
 	unsigned int begun;
 	unsigned int asleep;
 };
@@ -200,6 +202,7 @@ static int publish_to_sleeper(void *context)
 	unsigned int i;
 
 	CHILD_CHECK(!role_take(&role, stage->ring, stage->name));
+	__atomic_store_n(&stage->turns->taken, 1, __ATOMIC_RELEASE);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	marker();
@@ -241,6 +244,9 @@ static int sleep_and_take(void *context)
 	CHILD_CHECK(!role_take(&role, stage->ring, stage->name));
 	if (ahead)
 		publish(&role, ahead);	/* a producer has no room from here on */
+	/* Who comes fires all sleepers, and a look may then find the event. */
+	while (!read_turn(&stage->turns->taken))
+		usleep(100);
 	CHILD_CHECK(!pthread_create(&watcher, NULL, watch_sleeper, stage->turns));
 	while (role.next < stage->events + ahead) {
 		CHILD_CHECK(!sleep_for(stage, &role));
