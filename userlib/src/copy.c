@@ -45,7 +45,7 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 		    uint64_t n)
 {
 	const unsigned char *from = events;
-	uint64_t lo, hi;
+	uint64_t lo = 0, hi;
 	size_t bytes;
 	int err;
 
