@@ -155,7 +155,7 @@ struct disruptor_handle *disruptor_handle_alloc(struct disruptor_ring *ring,
 {
 	struct disruptor_handle *handle;
 
-	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	handle = kzalloc(sizeof(*handle), DISRUPTOR_GFP);
 	if (!handle)
 		return NULL;
 	kref_get(&ring->refs);

@@ -32,6 +32,7 @@
 #define _DISRUPTOR_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -47,6 +48,12 @@
 #include <linux/disruptor.h>
 
 #include "core.h"
+
+/*
+ * Charged to the caller's memory cgroup.  What does not fit is the caller's
+ * error: no warning in the log, and nobody is killed to make room.
+ */
+#define DISRUPTOR_GFP	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 struct disruptor_handle;
 struct disruptor_registry;

@@ -77,12 +77,7 @@ static void uncharge(struct disruptor_memory *memory)
 	uncharge_payer(memory);
 }
 
-/*
- * Charged to the caller's memory cgroup.  A ring that does not fit is the
- * caller's error: no warning in the log, and nobody is killed to make room.
- */
-#define GFP_RING	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | \
-			 __GFP_RETRY_MAYFAIL)
+#define GFP_PAGES	(DISRUPTOR_GFP | __GFP_ZERO)
 
 /* May the caller have memory of that node?  As mbind(2) has it. */
 bool disruptor_memory_has_node(unsigned int node)
@@ -99,7 +94,7 @@ static unsigned long add_huge(struct page **pages, unsigned long nr, int node)
 {
 	unsigned long got = 0;
 #ifdef DISRUPTOR_HUGE_ORDER
-	const gfp_t gfp = (GFP_RING & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
+	const gfp_t gfp = (GFP_PAGES & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	struct page *page;
 	unsigned int i;
 
@@ -116,13 +111,20 @@ static unsigned long add_huge(struct page **pages, unsigned long nr, int node)
 	return got;
 }
 
+/* Of no node in particular, by the caller's memory policy. */
+static struct page *small_page(int node)
+{
+	return node == NUMA_NO_NODE ? alloc_page(GFP_PAGES) :
+				      alloc_pages_node(node, GFP_PAGES, 0);
+}
+
 /* All of @pages; false: the first that is not there is NULL. */
 static bool add_small(struct page **pages, unsigned long nr, int node)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr && !fatal_signal_pending(current); i++) {
-		pages[i] = alloc_pages_node(node, GFP_RING, 0);
+		pages[i] = small_page(node);
 		if (!pages[i])
 			break;
 		cond_resched();
@@ -132,15 +134,18 @@ static bool add_small(struct page **pages, unsigned long nr, int node)
 
 /*
  * As __vmalloc() gives them, and for vfree(), but of @node, if it is one, and, with
- * @huge, as far as possible in huge pages: it says how many bytes are.
+ * @huge, as far as possible in huge pages: it says how many bytes are.  And those of
+ * a ring that does not fit are given back here and now: __vmalloc() leaves that to
+ * a work of newer kernels, and until it runs, the caller's cgroup is full, and the
+ * caller may be killed over the next page that it touches.
  */
-static void *placed_pages(unsigned long bytes, int node, unsigned long *huge)
+static void *zeroed_pages(unsigned long bytes, int node, unsigned long *huge)
 {
 	unsigned long nr = bytes >> PAGE_SHIFT, got, i;
 	struct page **pages;
 	void *at = NULL;
 
-	pages = kvcalloc(nr, sizeof(*pages), GFP_RING);
+	pages = kvcalloc(nr, sizeof(*pages), GFP_PAGES);
 	if (!pages)
 		return NULL;
 	got = huge ? add_huge(pages, nr, node) : 0;
@@ -157,21 +162,14 @@ static void *placed_pages(unsigned long bytes, int node, unsigned long *huge)
 	return NULL;
 }
 
-static void *zeroed_pages(unsigned long bytes, int node)
-{
-	if (node != NUMA_NO_NODE)
-		return placed_pages(bytes, node, NULL);
-	return __vmalloc(bytes, GFP_RING);
-}
-
 static void *events_pages(struct disruptor_memory *memory, unsigned long bytes,
 			  bool huge)
 {
 #ifdef DISRUPTOR_HUGE_ORDER
 	if (huge && !(bytes % (PAGE_SIZE << DISRUPTOR_HUGE_ORDER)))
-		return placed_pages(bytes, memory->node, &memory->huge_bytes);
+		return zeroed_pages(bytes, memory->node, &memory->huge_bytes);
 #endif
-	return zeroed_pages(bytes, memory->node);
+	return zeroed_pages(bytes, memory->node, NULL);
 }
 
 static void free_pages_of(struct disruptor_memory *memory)
@@ -193,6 +191,7 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 		disruptor_laps_bytes(core);
 	unsigned long done = core->nr_groups * disruptor_laps_bytes(core);
 	unsigned long others = control + sequences + availability + done;
+	int node = memory->node;
 	int err;
 
 	if (geometry->events_bytes > LONG_MAX - others)
@@ -202,12 +201,12 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 	if (err)
 		return err;
 
-	memory->control = zeroed_pages(control, memory->node);
-	memory->sequences = zeroed_pages(sequences, memory->node);
+	memory->control = zeroed_pages(control, node, NULL);
+	memory->sequences = zeroed_pages(sequences, node, NULL);
 	if (availability)
-		memory->availability = zeroed_pages(availability, memory->node);
+		memory->availability = zeroed_pages(availability, node, NULL);
 	if (done)
-		memory->done = zeroed_pages(done, memory->node);
+		memory->done = zeroed_pages(done, node, NULL);
 	memory->events = events_pages(memory, geometry->events_bytes, huge);
 	if (memory->control && memory->sequences && memory->events &&
 	    (memory->availability || !availability) &&

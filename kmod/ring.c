@@ -110,7 +110,7 @@ get_graph(const struct disruptor_create_args *args)
 	if (args->nr_consumers > DISRUPTOR_MAX_CONSUMERS)
 		return ERR_PTR(-EINVAL);
 	consumers = kcalloc(args->nr_consumers, sizeof(*consumers),
-			    GFP_KERNEL_ACCOUNT);
+			    DISRUPTOR_GFP);
 	if (!consumers)
 		return ERR_PTR(-ENOMEM);
 	err = disruptor_array_get(consumers, sizeof(*consumers),
@@ -136,13 +136,13 @@ static int alloc_core(struct disruptor_ring *ring)
 	struct disruptor_core *core = &ring->core;
 
 	ring->seats = kvcalloc(core->nr_seats, sizeof(*ring->seats),
-			       GFP_KERNEL_ACCOUNT);
+			       DISRUPTOR_GFP);
 	if (!ring->seats)
 		return -ENOMEM;
 	if (!core->nr_groups)
 		return 0;
 	core->groups = kvcalloc(core->nr_groups, sizeof(*core->groups),
-				GFP_KERNEL_ACCOUNT);
+				DISRUPTOR_GFP);
 	return core->groups ? 0 : -ENOMEM;
 }
 
@@ -155,7 +155,7 @@ ring_alloc(const struct disruptor_create_args *args,
 	struct disruptor_ring *ring;
 	int err;
 
-	ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
+	ring = kzalloc(sizeof(*ring), DISRUPTOR_GFP);
 	if (!ring) {
 		err = -ENOMEM;
 		goto no_ring;

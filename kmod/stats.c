@@ -140,7 +140,7 @@ long disruptor_stats(struct disruptor_handle *handle,
 	if (room && room < nr)
 		return -ENOSPC;
 
-	seats = kcalloc(nr, sizeof(*seats), GFP_KERNEL_ACCOUNT);
+	seats = kcalloc(nr, sizeof(*seats), DISRUPTOR_GFP);
 	if (!seats)
 		return -ENOMEM;
 	stats.nr_seats = nr;
