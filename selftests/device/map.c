@@ -83,16 +83,6 @@ FIXTURE_TEARDOWN(map)
 }
 
 /* 0 or the errno of a map. */
-static int map_errno(int fd, unsigned int region, size_t bytes, int prot)
-{
-	void *at = map_region(fd, region, bytes, prot);
-
-	if (at == MAP_FAILED)
-		return errno;
-	munmap(at, bytes);
-	return 0;
-}
-
 static int map_errno_at(int fd, __u64 offset, size_t bytes, int prot)
 {
 	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, offset);
@@ -152,14 +142,6 @@ TEST_F(map, gives_each_fd_the_access_to_each_region_that_is_promised)
 			}
 		}
 	}
-}
-
-/* Newer kernels refuse to execute from any pseudo file, before we are asked. */
-static bool refuses_execution(int fd, unsigned int region, size_t bytes, int prot)
-{
-	int err = map_errno(fd, region, bytes, prot | PROT_EXEC);
-
-	return err == EACCES || err == EPERM;
 }
 
 TEST_F(map, refuses_execution_of_everything)

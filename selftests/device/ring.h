@@ -352,6 +352,26 @@ static inline void *map_region(int fd, unsigned int region, size_t bytes,
 		    DISRUPTOR_REGION_OFFSET(region));
 }
 
+/* 0 or the errno of a map. */
+static inline int map_errno(int fd, unsigned int region, size_t bytes, int prot)
+{
+	void *at = map_region(fd, region, bytes, prot);
+
+	if (at == MAP_FAILED)
+		return errno;
+	munmap(at, bytes);
+	return 0;
+}
+
+/* Newer kernels refuse to execute from any pseudo file, before we are asked. */
+static inline bool refuses_execution(int fd, unsigned int region, size_t bytes,
+				     int prot)
+{
+	int err = map_errno(fd, region, bytes, prot | PROT_EXEC);
+
+	return err == EACCES || err == EPERM;
+}
+
 static inline __u64 *counter_in(void *page, unsigned int seat)
 {
 	return (__u64 *)((char *)page + DISRUPTOR_COUNTER_OFFSET(seat));
