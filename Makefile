@@ -27,6 +27,7 @@ help:
 	@echo 'make check-static     what every checker of sources has to say: nothing'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
+	@echo 'make soak             an hour of rings and deaths, and a report [SOAK_MINUTES=60]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
 	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
@@ -72,6 +73,10 @@ check-crash:
 # Hostile calls, pages and maps; what is found is kept in build/check/fuzz.
 check-fuzz:
 	@$(rig)/check fuzz
+
+# The report is in build/soak.
+soak:
+	@SOAK_MINUTES='$(SOAK_MINUTES)' $(rig)/soak
 
 check-fresh:
 	@$(rig)/fresh
@@ -132,6 +137,6 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build selftests/bench/build
 
-.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz check-fresh demo \
+.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz check-fresh soak demo \
 	bench bench-device bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean
