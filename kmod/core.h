@@ -273,6 +273,8 @@ int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
 		      u64 target, u64 *reached);
 void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 		   struct disruptor_fences *fences);
+bool disruptor_is_alone(const struct disruptor_core *core,
+			const struct disruptor_waiter *waiter);
 void disruptor_fences_came(struct disruptor_core *core,
 			   const struct disruptor_fences *fences);
 void disruptor_disarm(struct disruptor_core *core,

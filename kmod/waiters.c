@@ -252,6 +252,23 @@ void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 	tell_publishers(core);
 }
 
+/*
+ * Does nobody else wait, and is its target met as soon as one publisher gets to its
+ * wake_at?  Several producers have to look where the first gap is.
+ */
+bool disruptor_is_alone(const struct disruptor_core *core,
+			const struct disruptor_waiter *waiter)
+{
+	struct disruptor_seat_set seats;
+
+	if (core->waiters != waiter || waiter->next)
+		return false;
+	held_up_by(core, waiter, &seats);
+	if (seats.producers)
+		return !seats.consumers && !core->availability;
+	return !(seats.consumers & (seats.consumers - 1));
+}
+
 void disruptor_fences_came(struct disruptor_core *core,
 			   const struct disruptor_fences *fences)
 {

@@ -35,6 +35,9 @@
  * Fences come and go; with SAME nobody sleeps often, and with SAME and FENCED
  * everybody fences all along.
  *
+ * With ALONE (of none and TWO) it is a private ring, userlib/src/private.c: who sleeps
+ * alone is woken without the lock, and stays armed.
+ *
  * Checked:
  *   lost_wake	when nothing moves any more, somebody sleeps though his target is met
  *		or hopeless
@@ -61,6 +64,9 @@
  *			may not have looked yet
  *   FORGET_POLL	a poll that arms for more drops who polled for less
  *   TRUST_WAKE		WAIT returns 0 because it was woken
+ *   ALONE_LATE		who is alone is told after G
+ *   ALONE_STAYS	who comes second leaves the first one alone
+ *   FORGET_LATE	who is about to sleep forgets after its last look that it was fired
  *
  * Not needed, it turns out: that UNFENCE waits until nobody is armed (UNFENCE_ARMED
  * holds, in SEVERAL, too).  Whoever finds the fence taken back finds wake_at as it
@@ -112,8 +118,11 @@
 #define FENCE(s)	(3 * SEATS + (s))
 #define LOCK		(4 * SEATS)		/* ring->wait_lock */
 #define FILLED(n)	(4 * SEATS + 1 + (n))	/* availability */
-#ifdef SEVERAL
+#define ALONE_SEAT	(4 * SEATS + 1)		/* private_ring.alone */
+#if defined(SEVERAL)
 byte mem[4 * SEATS + 1 + EVENTS];
+#elif defined(ALONE)
+byte mem[4 * SEATS + 2];
 #else
 byte mem[4 * SEATS + 1];
 #endif
@@ -410,7 +419,7 @@ inline kick()
 }
 
 /* disruptor_wake(); @ask: DISRUPTOR_WAKE_UNFENCE */
-inline wake()
+inline wake_met()
 {
 	lock();
 	d_step {
@@ -448,6 +457,72 @@ inline wake()
 	tell_publishers();
 	unlock()
 }
+
+#ifdef ALONE
+/* private_wake() */
+inline wake()
+{
+	load(word, ALONE_SEAT);
+	if
+	:: ask -> word = 0
+	:: else
+	fi;
+	if
+	:: word ->
+	   atomic {
+		drained(me) ->
+		if
+		:: !fired[word - 1] -> fired[word - 1] = true
+		:: else -> word = 0
+		fi
+	   }
+	:: else
+	fi;
+	if
+	:: !word -> wake_met()
+	:: else
+	fi
+}
+
+inline tell_alone()
+{
+	d_step {
+		i = 0;
+		k = 0;
+		do
+		:: i < SEATS ->
+		   if
+		   :: armed[i] -> k++
+		   :: else
+		   fi;
+		   i++
+		:: else -> break
+		od;
+		held_up_by(WAITER);
+		done = k == 1 && (found & (found - 1)) == 0;
+		found = 0;
+		k = 0
+	};
+#ifdef ALONE_STAYS
+	if
+	:: done -> buffer[me]!ALONE_SEAT,(1 + me)
+	:: else
+	fi;
+#else
+	buffer[me]!ALONE_SEAT,(done -> 1 + me : 0);
+#endif
+	done = false
+}
+
+inline forget_fired()
+{
+	atomic { drained(me) -> fired[WAITER] = false }
+}
+#else
+#define wake()		wake_met()
+#define tell_alone()	skip
+#define forget_fired()	skip
+#endif
 
 /* choose_fences(); "often" is any choice. */
 inline choose_fences()
@@ -535,10 +610,15 @@ inline interrupt_publishers()
 /* arm(), of the waiter of seat @me */
 inline arm()
 {
+#ifndef FORGET_LATE
+	forget_fired();
+#endif
 	lock();
 	d_step {
 		armed[WAITER] = true;
+#ifndef ALONE
 		fired[WAITER] = false;
+#endif
 		held_up_by(WAITER)
 	};
 	choose_fences();
@@ -549,15 +629,22 @@ inline arm()
 	drained(me)
 #else
 	tell_publishers();
+#ifndef ALONE_LATE
+	tell_alone();
+#endif
 	unlock();
 #ifndef NO_OWN_BARRIER
 	drained(me);			/* G */
 #endif
 	interrupt_publishers()
+#ifdef ALONE_LATE
+	;
+	tell_alone()
+#endif
 #endif
 }
 
-inline disarm()
+inline disarm_waiter()
 {
 	lock();
 	if
@@ -566,6 +653,19 @@ inline disarm()
 	fi;
 	unlock()
 }
+
+#ifdef ALONE
+/* private_sleep() */
+inline disarm()
+{
+	if
+	:: fired[WAITER]
+	:: else -> disarm_waiter()
+	fi
+}
+#else
+#define disarm()	disarm_waiter()
+#endif
 
 /* Sets @done and @over, met and hopeless. */
 inline outcome()
@@ -596,6 +696,9 @@ inline wait(t)
 	      :: else
 	      fi;
 #endif
+#ifdef FORGET_LATE
+	      forget_fired();
+#endif
 	      if
 	      :: true ->
 		 asleep[WAITER] = true;
@@ -620,8 +723,11 @@ end_asleep:	 fired[WAITER];
 	   od;
 	   disarm()
 	:: else
-	fi;
+	fi
+#ifndef ALONE	/* as long as it is armed */
+	;
 	target[WAITER] = 0
+#endif
 }
 
 /* ---- publishers, in user space ---- */

@@ -21,9 +21,9 @@
  * @held: somebody has it
  * @attaches: how often it was taken
  * @detaches: how often it was given back
- * @sleeps: see struct disruptor_seat_stats
+ * @sleeps: see struct disruptor_seat_stats; its holder's, and atomic, as the next two
  * @wakes: likewise
- * @futex: what its holder sleeps on; moves with every wake.  Atomic
+ * @fired: what its holder sleeps on: not 0, it need not, or not any more
  */
 struct seat {
 	bool held;
@@ -31,7 +31,7 @@ struct seat {
 	uint64_t detaches;
 	uint64_t sleeps;
 	uint64_t wakes;
-	uint32_t futex;
+	uint32_t fired;
 };
 
 /**
@@ -47,6 +47,8 @@ struct seat {
  * @core: with @consumers, and the regions in @memory
  * @seats: by seat
  * @producers: attached
+ * @alone: 1 + the seat of the one sleeper that one publisher alone has to wake, when
+ *	it gets to its wake_at; 0: there is none, or more.  Written under @lock
  * @fired: whose holders are to be woken when @lock is given back
  * @nr_fired: how many
  */
@@ -63,6 +65,7 @@ struct private_ring {
 	struct disruptor_core core;
 	struct seat seats[MOST_SEATS];
 	unsigned int producers;
+	unsigned int alone;
 	unsigned int fired[MOST_SEATS];
 	unsigned int nr_fired;
 };
@@ -86,7 +89,27 @@ static void unlock(struct private_ring *ring)
 	ring->nr_fired = 0;
 	pthread_mutex_unlock(&ring->lock);
 	for (i = 0; i < nr; i++)
-		sys_futex_wake(&ring->seats[fired[i]].futex);
+		sys_futex_wake(&ring->seats[fired[i]].fired);
+}
+
+/*
+ * Each role has but one waiter.  Whoever says first that it is fired is to wake its
+ * holder, who has @fired to itself again when it is about to sleep.
+ */
+static bool fire_first(struct private_ring *ring, unsigned int seat)
+{
+	return !__atomic_exchange_n(&ring->seats[seat].fired, 1, __ATOMIC_RELEASE);
+}
+
+/* Under ring->lock, and the wake comes as soon as it is given back. */
+static void fire(struct disruptor_waiter *waiter)
+{
+	struct disruptor_role *role = (struct disruptor_role *)
+		((char *)waiter - offsetof(struct disruptor_role, waiter));
+	struct private_ring *ring = role->local;
+
+	if (fire_first(ring, role->seat))
+		ring->fired[ring->nr_fired++] = role->seat;
 }
 
 uint64_t *private_counter(struct private_ring *ring, unsigned int seat)
@@ -263,6 +286,10 @@ int private_attach(struct private_ring *ring, unsigned int kind,
 		role->local = ring;
 		role->seat = seat;
 		role->publishes = publishes;
+		role->waiter = (struct disruptor_waiter){
+			.fire = fire,
+			.seat = publishes,
+		};
 	}
 	unlock(ring);
 	return seat < 0 ? seat : 0;
@@ -275,6 +302,7 @@ void private_detach(struct disruptor_role *role, unsigned int flags)
 	struct disruptor_claims *claims = claims_of(ring, role->publishes);
 
 	lock(ring);
+	disruptor_disarm(&ring->core, &role->waiter);
 	if (claims) {
 		disruptor_claimant_dies(&ring->core, claims,
 					role->seat - claims->first);
@@ -345,35 +373,50 @@ int private_evict(struct private_ring *ring,
 
 /* ---- sleeping and waking ---------------------------------------------------- */
 
-static uint32_t *futex_of(struct disruptor_role *role)
+static uint32_t *fired_of(struct disruptor_role *role)
 {
-	return &role->local->seats[role->seat].futex;
+	return &role->local->seats[role->seat].fired;
 }
 
 /* Have a sleep end, the one that is under way or is about to begin. */
 void private_halt(struct disruptor_role *role)
 {
-	__atomic_fetch_add(futex_of(role), 1, __ATOMIC_RELEASE);
-	sys_futex_wake(futex_of(role));
+	if (fire_first(role->local, role->seat))
+		sys_futex_wake(fired_of(role));
 }
 
-/* Likewise, as soon as the lock is given back.  Each role has but one waiter. */
-static void fire(struct disruptor_waiter *waiter)
+/*
+ * Wake who sleeps alone, without the lock; false: there is nobody like that.  It
+ * stays armed: when it sleeps again it arms itself anew, and if its publisher comes
+ * first, that fires it once more, under the lock, which wakes nobody.
+ *
+ * @alone is told before G and read after H, so whoever sleeps alone is found.  A
+ * publisher that finds one who was alone until now may wake nobody else, and need
+ * not: who has been armed since looks after its G, and finds what is published.
+ */
+static bool wake_alone(struct private_ring *ring)
 {
-	struct disruptor_role *role = (struct disruptor_role *)
-		((char *)waiter - offsetof(struct disruptor_role, waiter));
-	struct private_ring *ring = role->local;
+	unsigned int alone = load_acquire(&ring->alone);
 
-	__atomic_fetch_add(futex_of(role), 1, __ATOMIC_RELEASE);
-	ring->fired[ring->nr_fired++] = role->seat;
+	if (!alone || !fire_first(ring, alone - 1))
+		return false;
+	sys_futex_wake(&ring->seats[alone - 1].fired);
+	return true;
+}
+
+static void count(uint64_t *of)
+{
+	__atomic_store_n(of, load_relaxed(of) + 1, __ATOMIC_RELAXED);
 }
 
 void private_wake(struct disruptor_role *role, unsigned int flags)
 {
 	struct private_ring *ring = role->local;
 
+	count(&ring->seats[role->seat].wakes);
+	if (!flags && wake_alone(ring))
+		return;
 	lock(ring);
-	ring->seats[role->seat].wakes++;
 	disruptor_fire_met(&ring->core);
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
 		disruptor_unfence(&ring->core, role->publishes);
@@ -381,13 +424,19 @@ void private_wake(struct disruptor_role *role, unsigned int flags)
 }
 
 /* After this, look once more before sleeping. */
-static int arm(struct private_ring *ring, struct disruptor_waiter *waiter)
+static int arm(struct disruptor_role *role, uint64_t target)
 {
+	struct private_ring *ring = role->local;
+	struct disruptor_waiter *waiter = &role->waiter;
 	struct disruptor_fences fences;
 	int err;
 
 	lock(ring);
+	waiter->target = target;
 	disruptor_arm(&ring->core, waiter, &fences);
+	__atomic_store_n(&ring->alone,
+			 disruptor_is_alone(&ring->core, waiter) ?
+			 1 + role->seat : 0, __ATOMIC_RELAXED);
 	unlock(ring);
 
 	/* G, matches H: after wake_at is lowered, before counters are read. */
@@ -404,23 +453,23 @@ static int arm(struct private_ring *ring, struct disruptor_waiter *waiter)
 }
 
 /* 0: look again; -ETIMEDOUT; -EINTR. */
-static int sleep_armed(struct disruptor_role *role, uint64_t deadline_ns,
-		       const uint32_t *halted)
+static int sleep_armed(struct disruptor_role *role, uint64_t target,
+		       uint64_t deadline_ns, const uint32_t *halted)
 {
-	/* Whatever is found from here on to have changed, has moved it. */
-	uint32_t before = load_acquire(futex_of(role));
 	uint64_t reached;
 	int err;
 
+	/* Whatever is found from here on to have changed, fires. */
+	__atomic_exchange_n(fired_of(role), 0, __ATOMIC_ACQ_REL);
 	if (halted && load_acquire(halted))
 		return 0;
-	err = arm(role->local, &role->waiter);
+	err = arm(role, target);
 	if (err)
 		return err;
 	if (disruptor_outcome(&role->local->core, role->publishes,
-			      role->waiter.target, &reached) != -EAGAIN)
+			      target, &reached) != -EAGAIN)
 		return 0;
-	return sys_futex_wait(futex_of(role), before, deadline_ns);
+	return sys_futex_wait(fired_of(role), 0, deadline_ns);
 }
 
 /* As WAIT: @target is one of the role's own sequences. */
@@ -436,14 +485,13 @@ int private_sleep(struct disruptor_role *role, uint64_t target,
 		return -EINVAL;
 	if (role->publishes == DISRUPTOR_SEAT_PRODUCERS)
 		target -= min(target, slots);
-	role->waiter.fire = fire;
-	role->waiter.seat = role->publishes;
-	role->waiter.target = target;
-	err = sleep_armed(role, deadline_ns, halted);
+	err = sleep_armed(role, target, deadline_ns, halted);
 
+	count(&ring->seats[role->seat].sleeps);
+	if (load_acquire(fired_of(role)))
+		return err;
 	lock(ring);
 	disruptor_disarm(&ring->core, &role->waiter);
-	ring->seats[role->seat].sleeps++;
 	unlock(ring);
 	return err;
 }
@@ -490,8 +538,8 @@ static void seat_stats(struct private_ring *ring, unsigned int number,
 		.pid = seat->held ? getpid() : 0,
 		.attaches = seat->attaches,
 		.detaches = seat->detaches,
-		.sleeps = seat->sleeps,
-		.wakes = seat->wakes,
+		.sleeps = load_relaxed(&seat->sleeps),
+		.wakes = load_relaxed(&seat->wakes),
 	};
 	/* The rest is what several have in common. */
 	if (number > ring->core.nr_consumers)
