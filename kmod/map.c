@@ -334,7 +334,7 @@ int disruptor_mmap(struct file *file, struct vm_area_struct *vma)
 void disruptor_map_revoke(struct disruptor_handle *handle)
 {
 	mutex_lock(&handle->map_lock);
-	handle->revoked = true;
+	WRITE_ONCE(handle->revoked, true);
 	mutex_unlock(&handle->map_lock);
 	unmap_mapping_range(handle->mapping, 0, 0, 1);
 }

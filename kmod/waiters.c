@@ -225,7 +225,9 @@ static void choose_fences(struct disruptor_core *core,
 		}
 		if (fencing->state != DISRUPTOR_FENCING_ON) {
 			add_seat(&fences->heavy, seat);
-			fencing->interrupts++;
+			/* STATS does not take the lock. */
+			WRITE_ONCE(fencing->interrupts,
+				   fencing->interrupts + 1);
 		}
 	}
 }
