@@ -127,6 +127,24 @@ static void lock_kept(void)
 	up_read(&shared_lock);
 }
 
+static DEFINE_SPINLOCK(first_lock);
+static DEFINE_SPINLOCK(second_lock);
+
+static void lock_both(spinlock_t *outer, spinlock_t *inner)
+{
+	spin_lock(outer);
+	spin_lock(inner);
+	spin_unlock(inner);
+	spin_unlock(outer);
+}
+
+/* They hang when two do it at once, which here none do. */
+static void lock_inversion(void)
+{
+	lock_both(&first_lock, &second_lock);
+	lock_both(&second_lock, &first_lock);
+}
+
 static int __rcu *protected;
 
 static void rcu_without_a_lock(void)
@@ -192,6 +210,90 @@ static void unchecked_allocation(void)
 	touch(kmalloc(BYTES, GFP_ATOMIC));
 }
 
+/* ---- data races ------------------------------------------------------------------------ */
+
+static void (*theirs)(void);
+
+static int do_theirs(void *unused)
+{
+	while (!kthread_should_stop()) {
+		theirs();
+		cond_resched();
+	}
+	return 0;
+}
+
+/* What another does goes on beside what we do, for a while. */
+static void race(void (*other)(void), void (*ours)(void))
+{
+	unsigned long end = jiffies + 4 * HZ;
+	struct task_struct *task;
+
+	theirs = other;
+	task = kthread_run(do_theirs, NULL, "planted");
+	while (time_before(jiffies, end)) {
+		ours();
+		cond_resched();
+	}
+	kthread_stop(task);
+}
+
+static u64 raced, seen;
+
+static noinline void count(void)
+{
+	raced++;
+}
+
+static void data_race_of_two(void)
+{
+	race(count, count);
+}
+
+/* As user space does, which no kernel watches. */
+static noinline __no_kcsan void change_unseen(void)
+{
+	WRITE_ONCE(raced, raced + 1);
+}
+
+static noinline void read_plainly(void)
+{
+	WRITE_ONCE(seen, raced);
+}
+
+static void plain_read_of_what_programs_change(void)
+{
+	race(change_unseen, read_plainly);
+}
+
+static u64 message;
+static int sent;
+
+/* The message may come after the word that it is there: that should be a release. */
+static noinline void send(void)
+{
+	/* Matches the release in receive(). */
+	if (smp_load_acquire(&sent))
+		return;
+	message++;
+	WRITE_ONCE(sent, 1);
+}
+
+static noinline void receive(void)
+{
+	/* Matches nothing: that is the bug. */
+	if (!smp_load_acquire(&sent))
+		return;
+	WRITE_ONCE(seen, message);
+	/* Matches the acquire in send(). */
+	smp_store_release(&sent, 0);
+}
+
+static void barrier_forgotten(void)
+{
+	race(send, receive);
+}
+
 /* -------------------------------------------------------------------------------------- */
 
 #define PLANTED(name)	{ #name, name }
@@ -205,9 +307,11 @@ static const struct {
 	PLANTED(double_free), PLANTED(list_corruption),
 	PLANTED(refcount_underflow), PLANTED(free_of_a_running_timer),
 	PLANTED(shift_too_far), PLANTED(lock_kept),
-	PLANTED(rcu_without_a_lock), PLANTED(sleep_under_a_spinlock),
+	PLANTED(lock_inversion), PLANTED(rcu_without_a_lock), PLANTED(sleep_under_a_spinlock),
 	PLANTED(hung_task), PLANTED(soft_lockup), PLANTED(leak),
 	PLANTED(leak_of_pages), PLANTED(unchecked_allocation),
+	PLANTED(data_race_of_two), PLANTED(barrier_forgotten),
+	PLANTED(plain_read_of_what_programs_change),
 };
 
 static int __init planted_init(void)
