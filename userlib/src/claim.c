@@ -12,6 +12,7 @@
  */
 #define BURST_BYTES	512
 #define LINE		64
+#define OWN_CACHE	(1 << 20)
 
 /* A slot may hold anything. */
 typedef uint32_t __attribute__((may_alias)) word;
@@ -43,10 +44,13 @@ static void order_stores(void)
  * Nobody else writes there: who came last let go of it before C, or the claim is of
  * one of several producers, which has it alone.
  */
-void take_lines(unsigned char *at, size_t bytes)
+void take_lines(const struct disruptor_role *role, unsigned char *at,
+		size_t bytes)
 {
 	const unsigned char *end = at + bytes;
 
+	if (!role->takes)
+		return;
 	while (at < end) {
 		word *first = (word *)at;
 
@@ -55,10 +59,22 @@ void take_lines(unsigned char *at, size_t bytes)
 	}
 }
 
-/* How many slots are given out at once. */
-uint64_t producer_burst(const struct disruptor_view *view)
+/*
+ * A larger ring does not stay in the caches that a producer's and a consumer's
+ * processor have to themselves, usually 1 MiB each.  When its lines are written
+ * again they have left them, and there is nobody to take them from: between near
+ * cores, in ns, taken and not, an event of 8 bytes with rings of 1 MiB 1.66 and 4.3,
+ * of 4 MiB 1.49 and 1.38; one of 64 bytes 6.1 and 8.0, and 3.5 and 2.9.
+ */
+static bool stays_in_caches(const struct disruptor_view *view)
 {
-	return min(max(BURST_BYTES / view->slot_size, 1), view->slots);
+	return (view->index_mask + 1) * view->slot_size <= 2 * OWN_CACHE;
+}
+
+void claims_init(struct disruptor_role *role, const struct disruptor_view *view)
+{
+	role->burst = min(max(BURST_BYTES / view->slot_size, 1), view->slots);
+	role->takes = stays_in_caches(view);
 }
 
 /*
@@ -95,7 +111,7 @@ int __disruptor_more(struct disruptor_producer *producer, uint64_t n)
 			return -EAGAIN;
 	}
 	producer->limit = min(next + max(n, burst), producer->room);
-	take_lines(__disruptor_slot(view, next),
+	take_lines(producer->role, __disruptor_slot(view, next),
 		   min((producer->limit - next) * view->slot_size,
 		       TAKEN_BYTES));
 	return 0;

@@ -6,13 +6,14 @@
 #include "internal.h"
 
 /* Into slots that are claimed. */
-static void copy_in(unsigned char *to, const unsigned char *from, size_t bytes)
+static void copy_in(const struct disruptor_role *role, unsigned char *to,
+		    const unsigned char *from, size_t bytes)
 {
 	size_t some;
 
 	for (; bytes; bytes -= some) {
 		some = min(bytes, TAKEN_BYTES);
-		take_lines(to, some);
+		take_lines(role, to, some);
 		memcpy(to, from, some);
 		to += some;
 		from += some;
@@ -54,7 +55,8 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 		if (err)
 			return err;
 		bytes = (hi - lo) * producer->view.slot_size;
-		copy_in(disruptor_producer_slot(producer, lo), from, bytes);
+		copy_in(producer->role, disruptor_producer_slot(producer, lo),
+			from, bytes);
 		disruptor_publish(producer, lo, hi);
 		from += bytes;
 		n -= hi - lo;
@@ -76,7 +78,8 @@ int disruptor_multi_write(struct disruptor_multi *multi, const void *events,
 		if (err)
 			return err;
 		bytes = some * multi->view.slot_size;
-		copy_in(disruptor_multi_slot(multi, lo), from, bytes);
+		copy_in(multi->role, disruptor_multi_slot(multi, lo), from,
+			bytes);
 		disruptor_multi_publish(multi, lo, lo + some);
 		from += bytes;
 		n -= some;

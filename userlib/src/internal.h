@@ -74,8 +74,9 @@ int name_copy(char *to, size_t size, const char *name);
  */
 #define TAKEN_BYTES	2048
 
-void take_lines(unsigned char *at, size_t bytes);
-uint64_t producer_burst(const struct disruptor_view *view);
+void claims_init(struct disruptor_role *role, const struct disruptor_view *view);
+void take_lines(const struct disruptor_role *role, unsigned char *at,
+		size_t bytes);
 
 /* ---- wait.c ------------------------------------------------------------- */
 
@@ -181,6 +182,7 @@ int start_handler(const struct disruptor_handler *handler,
  * @maps: of the role fd
  * @waiting: how it waits
  * @burst: of a single producer: how many slots it is given at once
+ * @takes: of any producer: it takes lines before it writes to them
  * @told: what its publisher is told
  * @fenced: publishes in a row that have fenced for nothing
  * @waiter: in a private ring: its sleep
@@ -193,6 +195,7 @@ struct disruptor_role {
 	struct maps maps;
 	struct waiting waiting;
 	uint64_t burst;
+	bool takes;
 	const struct disruptor_publisher *told;
 	uint32_t fenced;
 	struct disruptor_waiter waiter;

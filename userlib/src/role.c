@@ -291,7 +291,7 @@ static int producer_new(struct disruptor_producer **producer,
 	new->handle.limit = new->handle.next;
 	new->handle.room = new->handle.next;
 	new->handle.role = &new->role;
-	new->role.burst = producer_burst(&place.view);
+	claims_init(&new->role, &place.view);
 	*producer = &new->handle;
 	return 0;
 }
@@ -360,6 +360,7 @@ static int multi_new(struct disruptor_multi **multi, struct disruptor_ring *ring
 	new->handle.availability = (uint32_t *)place.view.availability;
 	new->handle.told = role_told(&new->role, &place);
 	new->handle.role = &new->role;
+	claims_init(&new->role, &place.view);
 	*multi = &new->handle;
 	return 0;
 }
