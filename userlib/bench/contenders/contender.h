@@ -166,6 +166,7 @@ CONTEST_INLINE void contest_fill(void *message, uint64_t size, uint64_t value)
 	uint64_t *words = (uint64_t *)message;
 	uint64_t i;
 
+#pragma GCC unroll 8
 	for (i = 0; i < size / 8; i++)
 		words[i] = value + i;
 }
@@ -176,6 +177,7 @@ CONTEST_INLINE uint64_t contest_check(const void *message, uint64_t size, uint64
 	const uint64_t *words = (const uint64_t *)message;
 	uint64_t wrong = 0, i;
 
+#pragma GCC unroll 8
 	for (i = 0; i < size / 8; i++)
 		wrong |= words[i] ^ (value + i);
 	return wrong;
