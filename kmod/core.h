@@ -186,6 +186,9 @@ void disruptor_core_measure(struct disruptor_core *core);
 
 /* membership.c: who waits for whom */
 void disruptor_core_init(struct disruptor_core *core);
+bool disruptor_sees_gaps(const struct disruptor_core *core, unsigned int seat);
+u64 disruptor_barrier_since(const struct disruptor_core *core, unsigned int seat,
+			    u64 seen, u64 most);
 u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat);
 u64 disruptor_position(const struct disruptor_core *core, unsigned int seat);
 u64 disruptor_start(const struct disruptor_core *core, unsigned int seat);
@@ -243,6 +246,7 @@ struct disruptor_seat_set {
  * @fire: the wake; called under the owner's lock, once for each time it is armed
  * @seat: whose barrier
  * @target: what it must reach
+ * @seen: where that was at the last look; the owner has looked before arming it
  * @link: what points to it while it is armed; else NULL
  * @next: the next one
  */
@@ -250,6 +254,7 @@ struct disruptor_waiter {
 	void (*fire)(struct disruptor_waiter *waiter);
 	unsigned int seat;
 	u64 target;
+	u64 seen;
 	struct disruptor_waiter **link;
 	struct disruptor_waiter *next;
 };

@@ -82,20 +82,30 @@ static bool sees_gaps(const struct disruptor_core *core, u64 mask)
 	return core->availability && !mask;
 }
 
-static u64 first_gap(const struct disruptor_core *core, u64 from, u64 cursor)
+bool disruptor_sees_gaps(const struct disruptor_core *core, unsigned int seat)
+{
+	return sees_gaps(core, READ_ONCE(core->control->seat[seat].waits_on));
+}
+
+/* The first from @from on, or, after a look at @most slots, where that ended. */
+static u64 first_gap(const struct disruptor_core *core, u64 from, u64 cursor,
+		     u64 most)
 {
 	u64 oldest = oldest_kept(core, cursor);
 
 	from = max(from, oldest);
-	return disruptor_settled(core, &core->producers, min(from, cursor), cursor);
+	from = min(from, cursor);
+	return disruptor_settled(core, &core->producers, from,
+				 from + min(cursor - from, most));
 }
 
 /*
- * The lowest sequence that a seat waits on, at most the cursor whatever the
- * counters say: others write them.  Of several producers, not much further than
- * DISRUPTOR_MAX_WAIT_AHEAD of where the seat is.
+ * The barrier of a seat, for one who found it at @seen before: of several
+ * producers, the slots below need no other look, and of those above @most are
+ * looked at.
  */
-u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
+u64 disruptor_barrier_since(const struct disruptor_core *core, unsigned int seat,
+			    u64 seen, u64 most)
 {
 	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
 	u64 lowest = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
@@ -105,7 +115,7 @@ u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
 	if (sees_gaps(core, mask)) {
 		if (seat != DISRUPTOR_SEAT_PRODUCERS)
 			sequence = disruptor_position(core, seat);
-		return first_gap(core, sequence, lowest);
+		return first_gap(core, max(sequence, seen), lowest, most);
 	}
 	for (i = 0; i < core->nr_consumers; i++) {
 		if (!(mask & 1ULL << i))
@@ -114,6 +124,16 @@ u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
 		lowest = min(lowest, sequence);
 	}
 	return lowest;
+}
+
+/*
+ * The lowest sequence that a seat waits on, at most the cursor whatever the
+ * counters say: others write them.  Of several producers, not much further than
+ * DISRUPTOR_MAX_WAIT_AHEAD of where the seat is.
+ */
+u64 disruptor_barrier(const struct disruptor_core *core, unsigned int seat)
+{
+	return disruptor_barrier_since(core, seat, 0, DISRUPTOR_MAX_WAIT_AHEAD);
 }
 
 static void set_present(struct disruptor_core *core, u64 present)

@@ -154,6 +154,7 @@ static int wait_armed(struct sleeper *sleeper, u64 deadline_ns, u64 *reached)
 
 	do {
 		WRITE_ONCE(sleeper->fired, false);
+		sleeper->waiter.seen = *reached;
 		arm(handle->ring, &sleeper->waiter);
 		err = outcome(handle, target, reached);
 		if (err != -EAGAIN)
@@ -218,7 +219,7 @@ static int wait_for_barrier(struct disruptor_handle *handle, u64 target,
 	return err;
 }
 
-/* Of several producers, a target that is far away is work at every wake. */
+/* Of several producers, a target that is far away is work at every look. */
 static u64 most_ahead(const struct disruptor_core *core)
 {
 	u64 slots = core->geometry.slots;
@@ -267,14 +268,12 @@ long disruptor_wait(struct disruptor_handle *handle,
 	return err;
 }
 
-/* Under ring->wait_lock.  Armed for a barrier that has come unnoticed? */
-static bool poll_overtaken(const struct disruptor_handle *handle)
+/* Under ring->wait_lock.  Armed for a @barrier that has come unnoticed? */
+static bool poll_overtaken(const struct disruptor_handle *handle, u64 barrier)
 {
 	const struct disruptor_waiter *waiter = &handle->poll_waiter;
 
-	return waiter->link &&
-	       disruptor_barrier(&handle->ring->core, waiter->seat) >=
-	       waiter->target;
+	return waiter->link && barrier >= waiter->target;
 }
 
 /*
@@ -289,17 +288,20 @@ void disruptor_poll_arm(struct disruptor_handle *handle)
 {
 	struct disruptor_waiter *waiter = &handle->poll_waiter;
 	struct disruptor_ring *ring = handle->ring;
+	u64 barrier = disruptor_barrier(&ring->core, waiter->seat);
 
 	spin_lock(&ring->wait_lock);
-	if (poll_overtaken(handle))
+	if (poll_overtaken(handle, barrier))
 		wake_up_all(&handle->poll_queue);
-	waiter->target = disruptor_barrier(&ring->core, waiter->seat) + 1;
+	waiter->target = barrier + 1;
+	waiter->seen = barrier;
 	spin_unlock(&ring->wait_lock);
 
 	arm(ring, waiter);
 
+	barrier = disruptor_barrier(&ring->core, waiter->seat);
 	spin_lock(&ring->wait_lock);
-	if (poll_overtaken(handle)) {
+	if (poll_overtaken(handle, barrier)) {
 		disruptor_disarm(&ring->core, waiter);
 		wake_up_all(&handle->poll_queue);
 	}

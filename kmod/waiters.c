@@ -43,6 +43,12 @@
 #define NEAR_EVENTS	1024
 #define NEAR_SLEEPS	4
 
+/*
+ * Slots that are looked at for one waiter, under the lock.  There may be thousands
+ * of waiters, and for each DISRUPTOR_MAX_WAIT_AHEAD slots before its target.
+ */
+#define MOST_LOOKS	256
+
 static u64 counter(const struct disruptor_core *core, unsigned int seat)
 {
 	return READ_ONCE(*disruptor_counter(core, seat));
@@ -70,6 +76,19 @@ static bool may_leave(const struct disruptor_core *core, unsigned int seat)
 	       counter(core, seat) >= counter(core, DISRUPTOR_SEAT_PRODUCERS);
 }
 
+/* @ended: asked before its barrier was found at @reached. */
+static int outcome_at(const struct disruptor_core *core, unsigned int seat,
+		      u64 target, bool ended, u64 reached)
+{
+	if (reached >= target || disruptor_has_orphans(core, seat))
+		return 0;
+	if (seat != DISRUPTOR_SEAT_PRODUCERS && ended &&
+	    reached >= counter(core, DISRUPTOR_SEAT_PRODUCERS) &&
+	    may_leave(core, seat))
+		return -ENODATA;
+	return -EAGAIN;
+}
+
 /*
  * Where things stand: 0, the target is met; -ENODATA, it never will be, for the
  * stream has ended and the seat has all of it before it, or of a group, behind it;
@@ -81,13 +100,7 @@ int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
 	bool ended = disruptor_stream_ended(core);
 
 	*reached = disruptor_barrier(core, seat);
-	if (*reached >= target || disruptor_has_orphans(core, seat))
-		return 0;
-	if (seat != DISRUPTOR_SEAT_PRODUCERS && ended &&
-	    *reached >= counter(core, DISRUPTOR_SEAT_PRODUCERS) &&
-	    may_leave(core, seat))
-		return -ENODATA;
-	return -EAGAIN;
+	return outcome_at(core, seat, target, ended, *reached);
 }
 
 /* The barrier at which the outcome changes: no more comes after the end. */
@@ -153,20 +166,16 @@ static void tell_publisher(struct disruptor_core *core, unsigned int seat,
 /*
  * When @seat, which holds @waiter up, is next wanted: when it gets to the goal.
  * Several producers publish out of order, and whoever is last to fill a gap may
- * fill one far below the goal: there, when anything from the first gap on is
- * published.  When there is no gap left, whoever filled the last one may have yet
- * to look, and it may have been any: then all are wanted.
+ * fill one far below the goal: they are wanted when they publish anything that the
+ * waiter has not seen.  Where the first gap is by now does not matter: whoever
+ * filled the one before may have yet to look.
  */
 static u64 wanted_at(const struct disruptor_core *core,
 		     const struct disruptor_waiter *waiter, unsigned int seat)
 {
-	u64 least = goal(core, waiter);
-	u64 gap;
-
-	if (!core->availability || seat != DISRUPTOR_SEAT_PRODUCERS)
-		return least;
-	gap = disruptor_barrier(core, waiter->seat);
-	return gap < least ? gap + 1 : 0;
+	if (core->availability && seat == DISRUPTOR_SEAT_PRODUCERS)
+		return waiter->seen + 1;
+	return goal(core, waiter);
 }
 
 /* Tell every publisher when it is next wanted. */
@@ -305,16 +314,33 @@ static void fire(struct disruptor_waiter *waiter)
 	waiter->fire(waiter);
 }
 
+/*
+ * The outcome is known; or, of several producers, there is more to look at than
+ * others should wait for.  Then the waiter looks, without the lock, and arms
+ * itself again.
+ */
+static bool is_due(const struct disruptor_core *core,
+		   struct disruptor_waiter *waiter)
+{
+	bool ended = disruptor_stream_ended(core);
+	unsigned int seat = waiter->seat;
+	u64 seen = waiter->seen;
+
+	waiter->seen = disruptor_barrier_since(core, seat, seen, MOST_LOOKS);
+	if (outcome_at(core, seat, waiter->target, ended, waiter->seen) != -EAGAIN)
+		return true;
+	return disruptor_sees_gaps(core, seat) &&
+	       waiter->seen - seen >= MOST_LOOKS;
+}
+
 /* A publisher has got to its wake_at. */
 void disruptor_fire_met(struct disruptor_core *core)
 {
 	struct disruptor_waiter *waiter, *next;
-	u64 reached;
 
 	for (waiter = core->waiters; waiter; waiter = next) {
 		next = waiter->next;
-		if (disruptor_outcome(core, waiter->seat, waiter->target,
-				      &reached) != -EAGAIN)
+		if (is_due(core, waiter))
 			fire(waiter);
 	}
 	tell_publishers(core);

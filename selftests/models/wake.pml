@@ -59,9 +59,9 @@
  *			next, without G, when that one is through
  *   DROP_MET		a waiter whose target is met counts as waiting for the
  *			cursor, though who has met it may not have looked yet
- *   GAP_ABOVE		of several producers, those below the goal are not wanted any
- *			more when there is no gap, though the one who filled the last
- *			may not have looked yet
+ *   GAP_NOW		of several producers, those are wanted who publish above the
+ *			first gap there is, not above the one that the waiter has seen,
+ *			though the one who filled that may not have looked yet
  *   FORGET_POLL	a poll that arms for more drops who polled for less
  *   TRUST_WAKE		WAIT returns 0 because it was woken
  *   ALONE_LATE		who is alone is told after G
@@ -139,6 +139,7 @@ mtype fencing[SEATS];
 bool armed[SEATS];		/* in ring->waiters */
 bool fired[SEATS];		/* the waiter's task was woken */
 byte target[SEATS];
+byte seen_at[SEATS];		/* the waiter's barrier, at its last look */
 byte wanted[SEATS];		/* tell_publishers()'s wake_at */
 byte found;			/* held_up_by()'s seats */
 
@@ -254,6 +255,13 @@ inline read_barrier(s)
 #endif
 }
 
+/* What the waiter has seen matters where there are gaps. */
+#ifdef SEVERAL
+#define LOOKED		reached = barrier
+#else
+#define LOOKED		skip
+#endif
+
 /* outcome(): 0 or -ENODATA; else it is -EAGAIN. */
 #define met(w)		(barrier >= target[w])
 #define hopeless(w)	(w != P && ended && barrier >= mem[COUNTER(P)])
@@ -304,16 +312,12 @@ inline held_up_by(w)
 inline wanted_at(w)
 {
 #ifdef SEVERAL
+#ifdef GAP_NOW
 	read_barrier(w);
-	if
-#ifdef GAP_ABOVE
-	:: barrier + 1 < least -> least = barrier + 1
-	:: else
+	least = barrier + 1
 #else
-	:: barrier < least -> least = barrier + 1
-	:: else -> least = 0
+	least = seen_at[w] + 1
 #endif
-	fi
 #else
 	skip
 #endif
@@ -418,9 +422,18 @@ inline kick()
 #endif
 }
 
-/* disruptor_wake(); @ask: DISRUPTOR_WAKE_UNFENCE */
+/*
+ * disruptor_wake(); @ask: DISRUPTOR_WAKE_UNFENCE; @much: there is more to look at than
+ * is_due() does, so that whoever is not met is to look.
+ */
 inline wake_met()
 {
+#ifdef SEVERAL
+	if
+	:: much = false
+	:: much = true
+	fi;
+#endif
 	lock();
 	d_step {
 		k = 0;
@@ -430,8 +443,12 @@ inline wake_met()
 		   :: armed[k] ->
 		      read_barrier(k);
 		      if
-		      :: met(k) || hopeless(k) -> fire(k)
+		      :: met(k) || hopeless(k) || much -> fire(k)
+#ifdef SEVERAL
+		      :: else -> seen_at[k] = barrier
+#else
 		      :: else
+#endif
 		      fi
 		   :: else
 		   fi;
@@ -672,6 +689,7 @@ inline outcome()
 {
 	d_step {
 		read_barrier(WAITER);
+		LOOKED;
 		done = met(WAITER);
 		over = !done && hopeless(WAITER)
 	}
@@ -688,7 +706,12 @@ inline wait(t)
 	if
 	:: !done && !over ->
 	   do
+#ifdef SEVERAL
+	   :: seen_at[WAITER] = reached;
+	      arm();
+#else
 	   :: arm();
+#endif
 #ifndef NO_LOOK
 	      outcome();
 	      if
@@ -708,6 +731,7 @@ end_asleep:	 fired[WAITER];
 	      fi;
 	      d_step {
 		read_barrier(WAITER);
+		LOOKED;
 #ifdef TRUST_WAKE
 		done = !gone;
 #else
@@ -726,7 +750,7 @@ end_asleep:	 fired[WAITER];
 	fi
 #ifndef ALONE	/* as long as it is armed */
 	;
-	target[WAITER] = 0
+	d_step { target[WAITER] = 0; seen_at[WAITER] = 0; reached = 0 }
 #endif
 }
 
@@ -760,7 +784,7 @@ inline look_for_sleepers()
 	      fi
 	   :: seq < word && !fenced
 	   fi;
-	   d_step { fenced = false; ask = false }
+	   d_step { fenced = false; ask = false; much = false }
 	:: else
 	fi;
 	word = 0
@@ -775,8 +799,9 @@ inline publish()
 
 /* ---- who does what ---- */
 
-#define VARIABLES	byte seq, word, k, heavy, coming, seen, wanted_events; \
-			bool fenced, ask, done, over, gone
+#define VARIABLES	byte seq, word, k, heavy, coming, seen, wanted_events, \
+			     reached; \
+			bool fenced, ask, much, done, over, gone
 
 /*
  * What the producer waits for when it is short of room, as a barrier: see
@@ -1222,21 +1247,22 @@ inline wake_pollers()
 /* disruptor_poll_arm() */
 inline poll_arm()
 {
+	d_step { read_barrier(WAITER); reached = barrier };
 	lock();
 	d_step {
-		read_barrier(WAITER);
 #ifndef FORGET_POLL
 		if
-		:: armed[WAITER] && barrier >= target[WAITER] -> wake_pollers()
+		:: armed[WAITER] && reached >= target[WAITER] -> wake_pollers()
 		:: else
 		fi;
 #endif
-		target[WAITER] = barrier + 1
+		target[WAITER] = reached + 1
 	};
 	unlock();
 	arm();
+	d_step { read_barrier(WAITER); reached = barrier };
 	lock();
-	d_step { read_barrier(WAITER); done = armed[WAITER] && met(WAITER) };
+	d_step { done = armed[WAITER] && reached >= target[WAITER]; reached = 0 };
 	if
 	:: done ->
 	   armed[WAITER] = false;

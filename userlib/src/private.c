@@ -429,10 +429,15 @@ static int arm(struct disruptor_role *role, uint64_t target)
 	struct private_ring *ring = role->local;
 	struct disruptor_waiter *waiter = &role->waiter;
 	struct disruptor_fences fences;
+	uint64_t seen = 0;
 	int err;
 
+	/* Of no use but where there are gaps, and a look costs time. */
+	if (ring->core.availability)
+		seen = disruptor_barrier(&ring->core, role->publishes);
 	lock(ring);
 	waiter->target = target;
+	waiter->seen = seen;
 	disruptor_arm(&ring->core, waiter, &fences);
 	__atomic_store_n(&ring->alone,
 			 disruptor_is_alone(&ring->core, waiter) ?
