@@ -86,26 +86,21 @@ struct disruptor_seat {
 	u64 wakes;
 };
 
+#define DISRUPTOR_REGIONS	(DISRUPTOR_REGION_DONE + 1)
+
 /**
  * struct disruptor_memory - the pages of a ring and who pays for them
- * @control: the control region
- * @sequences: a page for each seat
- * @availability: the laps; NULL: there is one producer at a time
- * @done: laps for each worker group; NULL: there is none
- * @events: the slots, once
+ * @regions: by DISRUPTOR_REGION_*; NULL: it has none of its own.  The sequences have a
+ *	page for each seat, the events are there once
  * @pages: all of them
  * @node: where they are to be, or NUMA_NO_NODE
- * @huge_bytes: how much of the beginning of @events is in huge pages
+ * @huge_bytes: how much of the beginning of the events is in huge pages
  * @payer: of the user whose RLIMIT_MEMLOCK they count against; NULL: nobody's
  *
  * Constant while the ring lives, but for what the pages hold.
  */
 struct disruptor_memory {
-	struct disruptor_control *control;
-	void *sequences;
-	u32 *availability;
-	void *done;
-	void *events;
+	void *regions[DISRUPTOR_REGIONS];
 	unsigned long pages;
 	int node;
 	unsigned long huge_bytes;

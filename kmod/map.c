@@ -96,7 +96,8 @@ static void *region_address(const struct disruptor_handle *handle,
 	case DISRUPTOR_REGION_DONE:
 		return (void *)handle->claims->laps + offset;
 	}
-	return ring->memory.events + events_offset(ring, pgoff);
+	return ring->memory.regions[DISRUPTOR_REGION_EVENTS] +
+	       events_offset(ring, pgoff);
 }
 
 static bool has_huge_pages(const struct disruptor_handle *handle,
@@ -193,12 +194,11 @@ static vm_fault_t insert_huge(struct disruptor_handle *handle,
 	unsigned long start = vmf->address & PMD_MASK;
 	pgoff_t pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
 	unsigned long offset = events_offset(handle->ring, pgoff);
+	void *page = region_address(handle, pgoff);
 
 	if (offset % PMD_SIZE || offset >= handle->ring->memory.huge_bytes)
 		return VM_FAULT_FALLBACK;
-	return disruptor_insert_huge(vmf,
-				     vmalloc_to_pfn(handle->ring->memory.events +
-						    offset),
+	return disruptor_insert_huge(vmf, vmalloc_to_pfn(page),
 				     vma->vm_flags & VM_WRITE);
 }
 

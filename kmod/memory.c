@@ -162,64 +162,72 @@ static void *zeroed_pages(unsigned long bytes, int node, unsigned long *huge)
 	return NULL;
 }
 
-static void *events_pages(struct disruptor_memory *memory, unsigned long bytes,
-			  bool huge)
+/* The events alone may be in huge pages, if they are whole ones. */
+static void *region_pages(struct disruptor_memory *memory, unsigned int region,
+			  unsigned long bytes, bool huge)
 {
+	unsigned long *huge_bytes = NULL;
+
 #ifdef DISRUPTOR_HUGE_ORDER
-	if (huge && !(bytes % (PAGE_SIZE << DISRUPTOR_HUGE_ORDER)))
-		return zeroed_pages(bytes, memory->node, &memory->huge_bytes);
+	if (huge && region == DISRUPTOR_REGION_EVENTS &&
+	    !(bytes % (PAGE_SIZE << DISRUPTOR_HUGE_ORDER)))
+		huge_bytes = &memory->huge_bytes;
 #endif
-	return zeroed_pages(bytes, memory->node, NULL);
+	return zeroed_pages(bytes, memory->node, huge_bytes);
 }
 
-static void free_pages_of(struct disruptor_memory *memory)
+void disruptor_memory_free(struct disruptor_memory *memory)
 {
-	vfree(memory->events);
-	vfree(memory->done);
-	vfree(memory->availability);
-	vfree(memory->sequences);
-	vfree(memory->control);
+	unsigned int i;
+
+	for (i = 0; i < DISRUPTOR_REGIONS; i++)
+		vfree(memory->regions[i]);
+	uncharge(memory);
+}
+
+/* @bytes: of each; 0: there is none. */
+static bool alloc_regions(struct disruptor_memory *memory, const u64 *bytes,
+			  bool huge)
+{
+	unsigned int i;
+
+	for (i = 0; i < DISRUPTOR_REGIONS; i++) {
+		if (!bytes[i])
+			continue;
+		memory->regions[i] = region_pages(memory, i, bytes[i], huge);
+		if (!memory->regions[i])
+			return false;
+	}
+	return true;
 }
 
 int disruptor_memory_alloc(struct disruptor_memory *memory,
 			   const struct disruptor_core *core, bool huge)
 {
-	const struct disruptor_geometry *geometry = &core->geometry;
-	unsigned long control = PAGE_ALIGN(sizeof(*memory->control));
-	unsigned long sequences = core->nr_seats * PAGE_SIZE;
-	unsigned long availability = core->nr_producers < 2 ? 0 :
-		disruptor_laps_bytes(core);
-	unsigned long done = core->nr_groups * disruptor_laps_bytes(core);
-	unsigned long others = control + sequences + availability + done;
-	int node = memory->node;
+	const u64 bytes[DISRUPTOR_REGIONS] = {
+		[DISRUPTOR_REGION_CONTROL] =
+			PAGE_ALIGN(sizeof(struct disruptor_control)),
+		[DISRUPTOR_REGION_SEQUENCES] = core->nr_seats * PAGE_SIZE,
+		[DISRUPTOR_REGION_AVAILABILITY] = core->nr_producers < 2 ? 0 :
+			disruptor_laps_bytes(core),
+		[DISRUPTOR_REGION_EVENTS] = core->geometry.events_bytes,
+		[DISRUPTOR_REGION_DONE] =
+			(u64)core->nr_groups * disruptor_laps_bytes(core),
+	};
+	unsigned int i;
+	u64 all = 0;
 	int err;
 
-	if (geometry->events_bytes > LONG_MAX - others)
+	for (i = 0; i < DISRUPTOR_REGIONS; i++)
+		all += bytes[i];
+	if (all > LONG_MAX)
 		return -ENOMEM;
-	memory->pages = (others + geometry->events_bytes) >> PAGE_SHIFT;
+	memory->pages = all >> PAGE_SHIFT;
 	err = charge(memory);
 	if (err)
 		return err;
-
-	memory->control = zeroed_pages(control, node, NULL);
-	memory->sequences = zeroed_pages(sequences, node, NULL);
-	if (availability)
-		memory->availability = zeroed_pages(availability, node, NULL);
-	if (done)
-		memory->done = zeroed_pages(done, node, NULL);
-	memory->events = events_pages(memory, geometry->events_bytes, huge);
-	if (memory->control && memory->sequences && memory->events &&
-	    (memory->availability || !availability) &&
-	    (memory->done || !done))
+	if (alloc_regions(memory, bytes, huge))
 		return 0;
-
-	free_pages_of(memory);
-	uncharge(memory);
+	disruptor_memory_free(memory);
 	return -ENOMEM;
-}
-
-void disruptor_memory_free(struct disruptor_memory *memory)
-{
-	free_pages_of(memory);
-	uncharge(memory);
 }

@@ -153,6 +153,7 @@ ring_alloc(const struct disruptor_create_args *args,
 	   struct disruptor_consumer_config *consumers)
 {
 	struct disruptor_ring *ring;
+	void **regions;
 	int err;
 
 	ring = kzalloc(sizeof(*ring), DISRUPTOR_GFP);
@@ -177,10 +178,11 @@ ring_alloc(const struct disruptor_create_args *args,
 				     args->flags & DISRUPTOR_RING_HUGE);
 	if (err)
 		goto no_memory;
-	ring->core.control = ring->memory.control;
-	ring->core.sequences = ring->memory.sequences;
-	ring->core.availability = ring->memory.availability;
-	ring->core.done = ring->memory.done;
+	regions = ring->memory.regions;
+	ring->core.control = regions[DISRUPTOR_REGION_CONTROL];
+	ring->core.sequences = regions[DISRUPTOR_REGION_SEQUENCES];
+	ring->core.availability = regions[DISRUPTOR_REGION_AVAILABILITY];
+	ring->core.done = regions[DISRUPTOR_REGION_DONE];
 	disruptor_core_init(&ring->core);
 
 	kref_init(&ring->refs);
