@@ -4,29 +4,13 @@
  * Rings with several producers, through the ABI: seats, pages, statistics, and
  * what a producer that lies can do, which is nothing to those that do not.
  */
+#include "claimant.h"
 #include "stream.h"
-
-#include <poll.h>
 
 #include "kselftest_harness.h"
 
 #define SLOTS		16
 #define SOON_MS		5000
-
-/**
- * struct maker - one of several producers, by hand
- * @fd: the role
- * @index: as ATTACH gives it
- * @own: its two pages
- */
-struct maker {
-	int fd;
-	__u32 index;
-	char *own;
-	__u64 *cursor;
-	struct disruptor_intent *intent;
-	__u32 *laps;
-};
 
 #define several(nr, ...)	ring_create(.producers = (nr), __VA_ARGS__)
 
@@ -37,80 +21,11 @@ static int several_of_pages(__u32 producers, const char *graph)
 		       .graph = graph, .flags = DISRUPTOR_RING_OUTLIVES);
 }
 
-static __u32 index_mask_of(int fd)
+/* Publish it. */
+static void finish(struct claimant *producer, __u64 lo, __u64 hi)
 {
-	struct full_info full;
-
-	return info_of(fd, &full) ? 0 : full.info.index_mask;
-}
-
-static size_t laps_bytes(int fd)
-{
-	return (4 * (index_mask_of(fd) + 1) + page_bytes() - 1) / page_bytes() *
-	       page_bytes();
-}
-
-/* 0 or -errno. */
-static int maker_attach(struct maker *maker, int ring)
-{
-	struct disruptor_attach_args args = attach_args(NULL);
-	struct full_info full;
-
-	maker->fd = ring_ioctl(ring, DISRUPTOR_IOC_ATTACH, &args);
-	if (maker->fd < 0)
-		return maker->fd;
-	maker->index = args.index;
-	info_of(maker->fd, &full);
-	maker->own = map_region(maker->fd, DISRUPTOR_REGION_OWN,
-				2 * page_bytes(), PROT_READ | PROT_WRITE);
-	maker->laps = map_region(maker->fd, DISRUPTOR_REGION_AVAILABILITY,
-				 laps_bytes(maker->fd), PROT_READ | PROT_WRITE);
-	if (maker->own == MAP_FAILED || maker->laps == MAP_FAILED)
-		return -errno;
-	maker->cursor = counter_in(maker->own, DISRUPTOR_SEAT_PRODUCERS);
-	maker->intent = (void *)counter_in(maker->own + page_bytes(),
-					   1 + full.info.nr_consumers + args.index);
-	return 0;
-}
-
-static void maker_leave(struct maker *maker)
-{
-	munmap(maker->own, 2 * page_bytes());
-	munmap(maker->laps, laps_bytes(maker->fd));
-	close(maker->fd);
-}
-
-static __u64 maker_claim(struct maker *maker, __u64 n)
-{
-	__u64 lo = __atomic_load_n(maker->cursor, __ATOMIC_RELAXED);
-
-	do {
-		__atomic_store_n(&maker->intent->lo, lo, __ATOMIC_RELEASE);
-		__atomic_store_n(&maker->intent->hi, lo + n, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(maker->cursor, &lo, lo + n, false,
-					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	return lo;
-}
-
-static __u32 lap_of(int fd, __u64 seq)
-{
-	return DISRUPTOR_LAP(seq, __builtin_ctz(index_mask_of(fd) + 1));
-}
-
-static void maker_store(struct maker *maker, __u64 lo, __u64 hi)
-{
-	__u32 mask = index_mask_of(maker->fd);
-
-	for (; lo < hi; lo++)
-		__atomic_store_n(&maker->laps[lo & mask], lap_of(maker->fd, lo),
-				 __ATOMIC_RELEASE);
-}
-
-static void maker_publish(struct maker *maker, __u64 lo, __u64 hi)
-{
-	maker_store(maker, lo, hi);
-	__atomic_store_n(&maker->intent->hi, 0, __ATOMIC_RELEASE);
-	ring_ioctl(maker->fd, DISRUPTOR_IOC_WAKE, NULL);
+	claimant_settle(producer, lo, hi);
+	claimant_rest(producer);
 }
 
 static __u64 aborted(int fd)
@@ -129,28 +44,6 @@ static int evict_index(int ring, __u32 index)
 	};
 
 	return ring_ioctl(ring, DISRUPTOR_IOC_EVICT, &args);
-}
-
-static int wait_for(int fd, __u64 target, unsigned int ms, __u64 *reached)
-{
-	struct disruptor_wait_args args = {
-		.size = sizeof(args),
-		.target = target,
-		.deadline_ns = ms ? in_ms(ms) : 0,
-		.reached = POISON64,
-	};
-	int ret = ring_ioctl(fd, DISRUPTOR_IOC_WAIT, &args);
-
-	if (reached)
-		*reached = args.reached;
-	return ret;
-}
-
-static int polls(int fd, short events, int ms)
-{
-	struct pollfd pollfd = { .fd = fd, .events = events };
-
-	return poll(&pollfd, 1, ms) < 0 ? -errno : pollfd.revents;
 }
 
 /* ---- seats ------------------------------------------------------------------- */
@@ -215,8 +108,8 @@ TEST(where_there_may_be_one_there_is_one_and_it_has_one_page)
 
 FIXTURE(two) {
 	int ring;
-	struct maker a;
-	struct maker b;
+	struct claimant a;
+	struct claimant b;
 	int consumer;
 };
 
@@ -224,8 +117,8 @@ FIXTURE_SETUP(two)
 {
 	self->ring = several_of_pages(3, "c");
 	ASSERT_LE(0, self->ring);
-	ASSERT_EQ(0, maker_attach(&self->a, self->ring));
-	ASSERT_EQ(0, maker_attach(&self->b, self->ring));
+	ASSERT_EQ(0, claimant_attach(&self->a, self->ring, NULL));
+	ASSERT_EQ(0, claimant_attach(&self->b, self->ring, NULL));
 	self->consumer = attach_consumer(self->ring, "c", NULL);
 	ASSERT_LE(0, self->consumer);
 }
@@ -244,10 +137,10 @@ TEST_F(two, have_the_cursor_in_common_and_each_an_intent)
 	size_t page = page_bytes();
 	void *at;
 
-	counter_set(self->a.cursor, 5);
-	EXPECT_EQ(5, *self->b.cursor);
+	counter_set(self->a.claimed, 5);
+	EXPECT_EQ(5, *self->b.claimed);
 	EXPECT_EQ(5, counter_of(self->ring, DISRUPTOR_SEAT_PRODUCERS));
-	counter_set(self->a.cursor, 0);
+	counter_set(self->a.claimed, 0);
 	self->a.intent->lo = 7;
 	EXPECT_EQ(0, self->b.intent->lo);
 	EXPECT_EQ(7, counter_of(self->b.fd, 2 + self->a.index));
@@ -312,7 +205,7 @@ TEST_F(two, are_evicted_one_by_one)
 		.index = 1,
 		.name = "c",
 	};
-	__u64 lo = maker_claim(&self->b, 3);
+	__u64 lo = claimant_claim(&self->b, 3);
 
 	EXPECT_EQ(-EINVAL, evict_index(self->ring, 3));
 	EXPECT_EQ(-EINVAL, evict_index(self->ring, ~0U));
@@ -324,26 +217,26 @@ TEST_F(two, are_evicted_one_by_one)
 	EXPECT_EQ(3, aborted(self->ring));
 	EXPECT_EQ(-ESRCH, evict_index(self->ring, 1));
 	EXPECT_EQ(-ESTALE, ring_ioctl(self->b.fd, DISRUPTOR_IOC_WAKE, NULL));
-	EXPECT_EQ(SIGBUS, write_fault(self->b.cursor, 1));
+	EXPECT_EQ(SIGBUS, write_fault(self->b.claimed, 1));
 	EXPECT_EQ(SIGBUS, write_fault(self->b.laps, 1));
 	EXPECT_EQ(lo, 0);
-	lo = maker_claim(&self->a, 1);
+	lo = claimant_claim(&self->a, 1);
 	EXPECT_EQ(3, lo);
-	maker_publish(&self->a, 3, 4);
-	EXPECT_EQ(0, wait_for(self->consumer, 4, 0, NULL));
+	finish(&self->a, 3, 4);
+	EXPECT_EQ(0, look(self->consumer, 4, NULL));
 }
 
 TEST_F(two, are_counted_each_in_a_seat)
 {
 	struct full_stats all;
-	struct maker c;
+	struct claimant c;
 
-	maker_publish(&self->a, maker_claim(&self->a, 2), 2);
-	maker_claim(&self->b, 4);
-	ASSERT_EQ(0, maker_attach(&c, self->ring));
-	maker_claim(&c, 1);
-	maker_leave(&c);
-	ASSERT_EQ(0, maker_attach(&c, self->ring));
+	finish(&self->a, claimant_claim(&self->a, 2), 2);
+	claimant_claim(&self->b, 4);
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, NULL));
+	claimant_claim(&c, 1);
+	claimant_leave(&c);
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, NULL));
 	EXPECT_EQ(0, detach(c.fd, 0));
 	ASSERT_EQ(0, stats_of(self->ring, &all));
 	EXPECT_EQ(5, all.stats.nr_seats);
@@ -369,15 +262,15 @@ TEST_F(two, are_counted_each_in_a_seat)
 
 TEST_F(two, wake_who_waits_only_when_the_gap_is_filled)
 {
-	__u64 first = maker_claim(&self->a, 1), reached;
-	__u64 second = maker_claim(&self->b, 2);
+	__u64 first = claimant_claim(&self->a, 1), reached;
+	__u64 second = claimant_claim(&self->b, 2);
 
-	maker_publish(&self->b, second, second + 2);
-	EXPECT_EQ(-ETIMEDOUT, wait_for(self->consumer, 3, 20, &reached));
+	finish(&self->b, second, second + 2);
+	EXPECT_EQ(-ETIMEDOUT, wait_until(self->consumer, 3, in_ms(20), &reached));
 	EXPECT_EQ(0, reached);
 	EXPECT_EQ(0, polls(self->consumer, POLLIN, 20));
-	maker_publish(&self->a, first, first + 1);
-	EXPECT_EQ(0, wait_for(self->consumer, 3, SOON_MS, &reached));
+	finish(&self->a, first, first + 1);
+	EXPECT_EQ(0, wait_until(self->consumer, 3, in_ms(SOON_MS), &reached));
 	EXPECT_EQ(3, reached);
 	EXPECT_EQ(POLLIN, polls(self->consumer, POLLIN, SOON_MS));
 }
@@ -392,7 +285,8 @@ static int wait_long(void *context)
 {
 	struct waiting *waiting = context;
 
-	return wait_for(waiting->fd, waiting->target, SOON_MS, NULL) ? 1 : 0;
+	return wait_until(waiting->fd, waiting->target, in_ms(SOON_MS),
+			  NULL) ? 1 : 0;
 }
 
 static int poll_long(void *context)
@@ -414,13 +308,13 @@ TEST_F(two, wake_sleepers_and_pollers_by_their_death)
 	struct waiting waiting = { self->consumer, POLLIN, 3 };
 	pid_t sleeper, poller;
 
-	maker_claim(&self->a, 1);
-	maker_claim(&self->b, 2);
-	maker_publish(&self->b, 1, 3);
+	claimant_claim(&self->a, 1);
+	claimant_claim(&self->b, 2);
+	finish(&self->b, 1, 3);
 	sleeper = child_start(wait_long, &waiting);
 	poller = child_start(poll_long, &waiting);
 	ASSERT_TRUE(BECOMES_TRUE(sleeps_on(self->ring, 1, 1), SOON_MS));
-	maker_leave(&self->a);
+	claimant_leave(&self->a);
 	EXPECT_EQ(0, child_wait(sleeper));
 	EXPECT_EQ(0, child_wait(poller));
 }
@@ -432,10 +326,10 @@ TEST_F(two, sleep_for_room)
 	pid_t sleeper, poller;
 
 	ASSERT_NE(NULL, own);
-	maker_publish(&self->a, maker_claim(&self->a, SLOTS), SLOTS);
+	finish(&self->a, claimant_claim(&self->a, SLOTS), SLOTS);
 	EXPECT_EQ(0, polls(self->b.fd, POLLOUT, 0));
-	EXPECT_EQ(-EINVAL, wait_for(self->b.fd, 2 * SLOTS + 1, 0, NULL));
-	EXPECT_EQ(-ETIMEDOUT, wait_for(self->b.fd, SLOTS + 1, 10, NULL));
+	EXPECT_EQ(-EINVAL, look(self->b.fd, 2 * SLOTS + 1, NULL));
+	EXPECT_EQ(-ETIMEDOUT, wait_until(self->b.fd, SLOTS + 1, in_ms(10), NULL));
 	sleeper = child_start(wait_long, &waiting);
 	poller = child_start(poll_long, &waiting);
 	ASSERT_TRUE(BECOMES_TRUE(sleeps_on(self->ring, 2 + self->b.index, 2),
@@ -450,15 +344,15 @@ TEST(the_stream_ends_with_the_last_of_them)
 {
 	int ring = several(2, .graph = "c");
 	int consumer = attach_consumer(ring, "c", NULL);
-	struct maker a, b;
+	struct claimant a, b;
 
-	ASSERT_EQ(0, maker_attach(&a, ring));
-	ASSERT_EQ(0, maker_attach(&b, ring));
-	maker_leave(&a);
-	EXPECT_EQ(-ETIMEDOUT, wait_for(consumer, 1, 10, NULL));
+	ASSERT_EQ(0, claimant_attach(&a, ring, NULL));
+	ASSERT_EQ(0, claimant_attach(&b, ring, NULL));
+	claimant_leave(&a);
+	EXPECT_EQ(-ETIMEDOUT, wait_until(consumer, 1, in_ms(10), NULL));
 	EXPECT_EQ(0, polls(consumer, POLLIN, 0));
-	maker_leave(&b);
-	EXPECT_EQ(-ENODATA, wait_for(consumer, 1, SOON_MS, NULL));
+	claimant_leave(&b);
+	EXPECT_EQ(-ENODATA, wait_until(consumer, 1, in_ms(SOON_MS), NULL));
 	EXPECT_EQ(POLLHUP, polls(consumer, POLLIN, SOON_MS));
 }
 
@@ -489,16 +383,15 @@ TEST(claims_of_more_than_one_can_wait_for_are_had)
 	int consumer = attach_consumer(ring, "c", NULL);
 	__u64 *own = map_own(consumer, 1);
 	int fd = attach_producer(ring, NULL);
-	struct maker a;
+	struct claimant a;
 	__u64 lo;
 	pid_t pid;
 
 	ASSERT_NE(NULL, own);
-	ASSERT_EQ(0, maker_attach(&a, ring));
+	ASSERT_EQ(0, claimant_attach(&a, ring, NULL));
 	for (lo = 0; lo < MANY; lo += MANY / 2)
-		maker_publish(&a, maker_claim(&a, MANY / 2), lo + MANY / 2);
-	EXPECT_EQ(-EINVAL, wait_for(fd, MANY + DISRUPTOR_MAX_WAIT_AHEAD + 1, 0,
-				    NULL));
+		finish(&a, claimant_claim(&a, MANY / 2), lo + MANY / 2);
+	EXPECT_EQ(-EINVAL, look(fd, MANY + DISRUPTOR_MAX_WAIT_AHEAD + 1, NULL));
 	pid = child_start(claim_many_by_fd, &fd);
 	ASSERT_TRUE(BECOMES_TRUE(sleeps_on(ring, 2, 1), SOON_MS));
 	counter_set(own, MANY - 100);
@@ -506,12 +399,98 @@ TEST(claims_of_more_than_one_can_wait_for_are_had)
 	EXPECT_EQ(0, child_wait(pid));
 }
 
+#define SLEEPERS	8	/* by turns of two consumers */
+#define STEP		300	/* more than a wake looks at for any of them */
+
+FIXTURE(crowd) {
+	int ring;
+	int consumers[2];
+	struct claimant a;
+	struct claimant b;
+	struct sleeper sleepers[SLEEPERS];
+};
+
+FIXTURE_SETUP(crowd)
+{
+	self->ring = several(2, .slots = MANY, .graph = "c d");
+	self->consumers[0] = attach_consumer(self->ring, "c", NULL);
+	self->consumers[1] = attach_consumer(self->ring, "d", NULL);
+	ASSERT_LE(0, self->consumers[1]);
+	ASSERT_EQ(0, claimant_attach(&self->a, self->ring, NULL));
+	ASSERT_EQ(0, claimant_attach(&self->b, self->ring, NULL));
+}
+
+FIXTURE_TEARDOWN(crowd)
+{
+	close(self->ring);
+}
+
+static void publish_in_steps(struct claimant *producer, __u64 n)
+{
+	__u64 lo, step;
+
+	for (; n; n -= step) {
+		step = n < STEP ? n : STEP;
+		lo = claimant_claim(producer, step);
+		finish(producer, lo, lo + step);
+	}
+}
+
+TEST_F_TIMEOUT(crowd, sleeps_for_many_until_the_gap_among_them_is_filled, 60)
+{
+	__u64 gap;
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++) {
+		self->sleepers[i] = (struct sleeper){
+			.fd = self->consumers[i % 2],
+			.target = DISRUPTOR_MAX_WAIT_AHEAD - i,
+			.deadline_ns = in_ms(SLEEP_MS),
+		};
+		ASSERT_TRUE(sleeper_sleeps(&self->sleepers[i]));
+	}
+	publish_in_steps(&self->a, 20000);
+	gap = claimant_claim(&self->b, 1);
+	publish_in_steps(&self->a, DISRUPTOR_MAX_WAIT_AHEAD - 20001);
+	for (i = 0; i < SLEEPERS; i++)
+		EXPECT_TRUE(sleeper_stays(&self->sleepers[i]));
+	finish(&self->b, gap, gap + 1);
+	for (i = 0; i < SLEEPERS; i++) {
+		EXPECT_TRUE(sleeper_returns(&self->sleepers[i]));
+		EXPECT_EQ(0, self->sleepers[i].result);
+		EXPECT_EQ(DISRUPTOR_MAX_WAIT_AHEAD, self->sleepers[i].reached);
+	}
+	EXPECT_EQ(SLEEPERS / 2, seat_stats(self->ring, 1).sleeps);
+	EXPECT_EQ(SLEEPERS / 2, seat_stats(self->ring, 2).sleeps);
+}
+
+TEST_F_TIMEOUT(crowd, wakes_one_by_one_as_targets_are_met, 60)
+{
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++) {
+		self->sleepers[i] = (struct sleeper){
+			.fd = self->consumers[i % 2],
+			.target = (i + 1) * 2 * STEP,
+			.deadline_ns = in_ms(SLEEP_MS),
+		};
+		ASSERT_TRUE(sleeper_sleeps(&self->sleepers[i]));
+	}
+	for (i = 0; i < SLEEPERS; i++) {
+		publish_in_steps(&self->a, 2 * STEP - 1);
+		EXPECT_TRUE(sleeper_stays(&self->sleepers[i]));
+		publish_in_steps(&self->b, 1);
+		EXPECT_TRUE(sleeper_returns(&self->sleepers[i]));
+		EXPECT_EQ(0, self->sleepers[i].result);
+	}
+}
+
 /* ---- lies ------------------------------------------------------------------------------ */
 
 FIXTURE(lie) {
 	int ring;
-	struct maker honest;
-	struct maker liar;
+	struct claimant honest;
+	struct claimant liar;
 	int consumer;
 	__u64 lo;		/* of what the honest one has claimed */
 };
@@ -537,11 +516,11 @@ FIXTURE_SETUP(lie)
 {
 	self->ring = several_of_pages(3, "c");
 	ASSERT_LE(0, self->ring);
-	ASSERT_EQ(0, maker_attach(&self->honest, self->ring));
-	ASSERT_EQ(0, maker_attach(&self->liar, self->ring));
+	ASSERT_EQ(0, claimant_attach(&self->honest, self->ring, NULL));
+	ASSERT_EQ(0, claimant_attach(&self->liar, self->ring, NULL));
 	self->consumer = attach_consumer(self->ring, "c", NULL);
-	maker_publish(&self->honest, maker_claim(&self->honest, 8), 8);
-	self->lo = maker_claim(&self->honest, 2);
+	finish(&self->honest, claimant_claim(&self->honest, 8), 8);
+	self->lo = claimant_claim(&self->honest, 2);
 	ASSERT_EQ(8, self->lo);
 }
 
@@ -554,37 +533,31 @@ FIXTURE_TEARDOWN(lie)
 /* One that claims two and dies. */
 static void claim_and_leave(int ring)
 {
-	struct maker maker;
+	struct claimant producer;
 
-	if (maker_attach(&maker, ring))
+	if (claimant_attach(&producer, ring, NULL))
 		abort();
-	maker_claim(&maker, 2);
-	maker_leave(&maker);
-}
-
-static void tell(struct maker *maker, __u64 lo, __u64 hi)
-{
-	__atomic_store_n(&maker->intent->lo, lo, __ATOMIC_RELEASE);
-	__atomic_store_n(&maker->intent->hi, hi, __ATOMIC_RELEASE);
+	claimant_claim(&producer, 2);
+	claimant_leave(&producer);
 }
 
 TEST_F(lie, of_the_living_aborts_nothing_that_is_anothers)
 {
-	struct maker third;
+	struct claimant third;
 
-	tell(&self->liar, variant->lo, variant->hi);
+	claimant_tell(&self->liar, variant->lo, variant->hi);
 	claim_and_leave(self->ring);
 	/* The worker looks again, and again. */
 	sleep_ms(30);
 	if (variant->covers && variant->hi > 10) {
 		EXPECT_EQ(0, aborted(self->ring));
-		EXPECT_EQ(-EBUSY, maker_attach(&third, self->ring));
+		EXPECT_EQ(-EBUSY, claimant_attach(&third, self->ring, NULL));
 		EXPECT_EQ(0, evict_index(self->ring, self->liar.index));
 	}
 	EXPECT_TRUE(BECOMES_TRUE(aborted(self->ring) == 2, SOON_MS));
-	EXPECT_EQ(0, maker_attach(&third, self->ring));
-	maker_publish(&self->honest, 8, 10);
-	EXPECT_EQ(0, wait_for(self->consumer, 12, SOON_MS, NULL));
+	EXPECT_EQ(0, claimant_attach(&third, self->ring, NULL));
+	finish(&self->honest, 8, 10);
+	EXPECT_EQ(0, wait_until(self->consumer, 12, in_ms(SOON_MS), NULL));
 	EXPECT_EQ(lap_of(self->ring, 8), self->honest.laps[8]);
 	EXPECT_EQ(lap_of(self->ring, 9), self->honest.laps[9]);
 	EXPECT_EQ(lap_of(self->ring, 11) | DISRUPTOR_LAP_ABORTED,
@@ -593,21 +566,21 @@ TEST_F(lie, of_the_living_aborts_nothing_that_is_anothers)
 
 TEST_F(lie, of_the_dead_aborts_nothing_that_is_anothers)
 {
-	tell(&self->liar, variant->lo, variant->hi);
-	maker_leave(&self->liar);
+	claimant_tell(&self->liar, variant->lo, variant->hi);
+	claimant_leave(&self->liar);
 	EXPECT_EQ(0, aborted(self->ring));
 	claim_and_leave(self->ring);
 	EXPECT_TRUE(BECOMES_TRUE(aborted(self->ring) == 2, SOON_MS));
-	maker_publish(&self->honest, 8, 10);
-	EXPECT_EQ(0, wait_for(self->consumer, 12, SOON_MS, NULL));
+	finish(&self->honest, 8, 10);
+	EXPECT_EQ(0, wait_until(self->consumer, 12, in_ms(SOON_MS), NULL));
 	EXPECT_EQ(lap_of(self->ring, 8), self->honest.laps[8]);
 	EXPECT_EQ(2, aborted(self->ring));
 }
 
 FIXTURE(false_cursor) {
 	int ring;
-	struct maker honest;
-	struct maker liar;
+	struct claimant honest;
+	struct claimant liar;
 	int consumer;
 };
 
@@ -628,10 +601,10 @@ FIXTURE_SETUP(false_cursor)
 {
 	self->ring = several_of_pages(4, "c guest?");
 	ASSERT_LE(0, self->ring);
-	ASSERT_EQ(0, maker_attach(&self->honest, self->ring));
-	ASSERT_EQ(0, maker_attach(&self->liar, self->ring));
+	ASSERT_EQ(0, claimant_attach(&self->honest, self->ring, NULL));
+	ASSERT_EQ(0, claimant_attach(&self->liar, self->ring, NULL));
 	self->consumer = attach_consumer(self->ring, "c", NULL);
-	maker_publish(&self->honest, maker_claim(&self->honest, 12), 12);
+	finish(&self->honest, claimant_claim(&self->honest, 12), 12);
 }
 
 FIXTURE_TEARDOWN(false_cursor)
@@ -651,10 +624,10 @@ static __u64 ask_everything(int ring, int consumer, int producer)
 
 	claim_and_leave(ring);
 	for (i = 0; i < 3; i++) {
-		wait_for(consumer, target + i, 0, NULL);
-		wait_for(consumer, 13 + i, 1, NULL);
-		wait_for(producer, target + i, 1, NULL);
-		wait_for(producer, i ? ~0ULL : 1, 1, NULL);
+		look(consumer, target + i, NULL);
+		wait_until(consumer, 13 + i, in_ms(1), NULL);
+		wait_until(producer, target + i, in_ms(1), NULL);
+		wait_until(producer, i ? ~0ULL : 1, in_ms(1), NULL);
 		polls(consumer, POLLIN, 1);
 		polls(producer, POLLOUT, 1);
 		ring_ioctl(producer, DISRUPTOR_IOC_WAKE, NULL);
@@ -670,14 +643,14 @@ TEST_F(false_cursor, holds_up_neither_the_kernel_nor_an_operator)
 {
 	int fd;
 
-	counter_set(self->liar.cursor, variant->cursor);
+	counter_set(self->liar.claimed, variant->cursor);
 	EXPECT_GT(2000000000ULL, ask_everything(self->ring, self->consumer,
 						self->honest.fd));
-	tell(&self->liar, 0, ~0ULL);
+	claimant_tell(&self->liar, 0, ~0ULL);
 	EXPECT_GT(2000000000ULL, ask_everything(self->ring, self->consumer,
 						self->honest.fd));
 	EXPECT_EQ(0, evict_index(self->ring, self->liar.index));
-	EXPECT_EQ(SIGBUS, write_fault(self->liar.cursor, 1));
+	EXPECT_EQ(SIGBUS, write_fault(self->liar.claimed, 1));
 	EXPECT_EQ(0, evict(self->ring, "c", 0));
 	fd = attach_consumer(self->ring, "c", NULL);
 	EXPECT_LE(0, fd);

@@ -36,24 +36,15 @@ FIXTURE_TEARDOWN(poll)
 	close(self->ring);
 }
 
-/* What poll() says within @ms; 0: nothing. */
-static int poll_ms(int fd, short events, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int ret = poll(&p, 1, ms);
-
-	return ret < 0 ? -errno : p.revents;
-}
-
 static int poll_now(int fd)
 {
-	return poll_ms(fd, ALL, 0);
+	return polls(fd, ALL, 0);
 }
 
 /* For a struct sleeper: target: the events, context: none; the result: revents. */
 static int poll_asleep(struct sleeper *s)
 {
-	return poll_ms(s->fd, s->target, SLEEP_MS);
+	return polls(s->fd, s->target, SLEEP_MS);
 }
 
 static struct sleeper poller_on(int fd, short events)
@@ -72,7 +63,7 @@ static int epoll_on(int fd, __u32 events)
 }
 
 /* What epoll_wait() says within @ms; 0: nothing. */
-static int epoll_ms(int ep, int ms)
+static int epolls(int ep, int ms)
 {
 	struct epoll_event event = {};
 	int ret = epoll_wait(ep, &event, 1, ms);
@@ -82,7 +73,7 @@ static int epoll_ms(int ep, int ms)
 
 static int epoll_asleep(struct sleeper *s)
 {
-	return epoll_ms(s->fd, SLEEP_MS);
+	return epolls(s->fd, SLEEP_MS);
 }
 
 static struct sleeper epoller_on(int ep)
@@ -128,7 +119,7 @@ TEST_F(poll, reports_EPOLLHUP_on_a_consumer_that_has_consumed_an_ended_stream)
 	EXPECT_EQ(0, poll_now(self->b.fd));
 	publish(&self->a, 2);
 	EXPECT_EQ(POLLHUP, poll_now(self->a.fd));
-	EXPECT_EQ(POLLHUP, poll_ms(self->a.fd, 0, 0));
+	EXPECT_EQ(POLLHUP, polls(self->a.fd, 0, 0));
 	EXPECT_EQ(IN, poll_now(self->b.fd));
 	publish(&self->b, 2);
 	EXPECT_EQ(POLLHUP, poll_now(self->b.fd));
@@ -141,7 +132,7 @@ TEST_F(poll, reports_EPOLLERR_on_a_role_that_is_gone)
 {
 	EXPECT_EQ(0, detach(self->a.fd, 0));
 	EXPECT_EQ(POLLERR, poll_now(self->a.fd));
-	EXPECT_EQ(POLLERR, poll_ms(self->a.fd, 0, 0));
+	EXPECT_EQ(POLLERR, polls(self->a.fd, 0, 0));
 	EXPECT_EQ(0, evict(self->ring, "b", 0));
 	EXPECT_EQ(POLLERR, poll_now(self->b.fd));
 	EXPECT_EQ(0, evict(self->ring, NULL, 0));
@@ -418,17 +409,17 @@ TEST_F(poll, by_level_says_again_what_is_still_so)
 	int ep = epoll_on(self->a.fd, EPOLLIN);
 
 	ASSERT_LE(0, ep);
-	EXPECT_EQ(0, epoll_ms(ep, 0));
+	EXPECT_EQ(0, epolls(ep, 0));
 	publish(&self->producer, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->a, 1);
-	EXPECT_EQ(0, epoll_ms(ep, 0));
+	EXPECT_EQ(0, epolls(ep, 0));
 	role_drop(&self->producer);
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
 	EXPECT_EQ(0, evict(self->ring, "a", 0));
-	EXPECT_EQ(EPOLLERR, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLERR, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, by_edge_says_once_what_is_new)
@@ -437,15 +428,15 @@ TEST_F(poll, by_edge_says_once_what_is_new)
 
 	ASSERT_LE(0, ep);
 	publish(&self->producer, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->producer, 2);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 2);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->producer, 3);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, by_edge_tells_a_producer_of_room)
@@ -453,16 +444,16 @@ TEST_F(poll, by_edge_tells_a_producer_of_room)
 	int ep = epoll_on(self->producer.fd, EPOLLOUT | EPOLLET);
 
 	ASSERT_LE(0, ep);
-	EXPECT_EQ(EPOLLOUT, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLOUT, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->producer, SLOTS);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 2);
 	publish(&self->b, 1);
-	EXPECT_EQ(EPOLLOUT, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLOUT, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->b, 2);
-	EXPECT_EQ(EPOLLOUT, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLOUT, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, by_edge_hangs_up_when_the_stream_ends_after_the_last_event)
@@ -471,11 +462,11 @@ TEST_F(poll, by_edge_hangs_up_when_the_stream_ends_after_the_last_event)
 
 	ASSERT_LE(0, ep);
 	publish(&self->producer, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->a, 1);
 	role_drop(&self->producer);
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 }
 
 TEST_F(poll, by_edge_hangs_up_when_the_last_events_of_an_ended_stream_are_consumed)
@@ -485,13 +476,13 @@ TEST_F(poll, by_edge_hangs_up_when_the_last_events_of_an_ended_stream_are_consum
 	ASSERT_LE(0, ep);
 	publish(&self->producer, 2);
 	role_drop(&self->producer);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 1);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 2);
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 }
 
 TEST_F(poll, by_edge_hangs_up_down_the_chain)
@@ -501,15 +492,15 @@ TEST_F(poll, by_edge_hangs_up_down_the_chain)
 	ASSERT_LE(0, ep);
 	publish(&self->producer, 2);
 	role_drop(&self->producer);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->b, 1);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->a, 2);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->b, 2);
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, by_edge_tells_of_a_stream_that_goes_on_after_its_end)
@@ -518,11 +509,11 @@ TEST_F(poll, by_edge_tells_of_a_stream_that_goes_on_after_its_end)
 
 	ASSERT_LE(0, ep);
 	role_drop(&self->producer);
-	EXPECT_EQ(EPOLLHUP, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLHUP, epolls(ep, LONG_MS));
 	ASSERT_EQ(0, role_take(&self->producer, self->ring, NULL));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->producer, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, once_is_once_until_asked_again)
@@ -532,17 +523,17 @@ TEST_F(poll, once_is_once_until_asked_again)
 
 	ASSERT_LE(0, ep);
 	publish(&self->producer, 1);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->a, 1);
 	publish(&self->producer, 2);
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	EXPECT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->a.fd, &again));
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 	publish(&self->a, 2);
 	EXPECT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->a.fd, &again));
-	EXPECT_EQ(0, epoll_ms(ep, QUIET_MS));
+	EXPECT_EQ(0, epolls(ep, QUIET_MS));
 	publish(&self->producer, 3);
-	EXPECT_EQ(EPOLLIN, epoll_ms(ep, LONG_MS));
+	EXPECT_EQ(EPOLLIN, epolls(ep, LONG_MS));
 }
 
 TEST_F(poll, wakes_all_who_poll_one_fd)
@@ -585,8 +576,8 @@ TEST_F(poll, wakes_two_edge_triggered_sets_and_a_wait_each_time)
 		s = sleeper_on(&self->a, round);
 		ASSERT_TRUE(sleeper_sleeps(&s));
 		publish(&self->producer, round);
-		EXPECT_EQ(EPOLLIN, epoll_ms(first, LONG_MS));
-		EXPECT_EQ(EPOLLIN, epoll_ms(second, LONG_MS));
+		EXPECT_EQ(EPOLLIN, epolls(first, LONG_MS));
+		EXPECT_EQ(EPOLLIN, epolls(second, LONG_MS));
 		ASSERT_TRUE(sleeper_returns(&s));
 		EXPECT_EQ(0, s.result);
 		publish(&self->a, round);
@@ -641,7 +632,7 @@ static int stage_main(void *context)
 	ep = epoll_on(role.fd, EPOLLIN | EPOLLET);
 	CHILD_CHECK(ep >= 0);
 	while (!(events & EPOLLHUP)) {
-		events = epoll_ms(ep, LONG_MS);
+		events = epolls(ep, LONG_MS);
 		CHILD_CHECK(events > 0 && !(events & EPOLLERR));
 		drain(&role, upstream);
 	}

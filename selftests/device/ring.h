@@ -80,6 +80,11 @@ static inline __u64 now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+static inline __u64 in_ms(unsigned int ms)
+{
+	return now_ns() + ms * 1000000ULL;
+}
+
 static inline void sleep_ms(unsigned int ms)
 {
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };

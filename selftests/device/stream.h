@@ -224,10 +224,4 @@ static inline bool within(const struct quota *quota, uint64_t next)
 	       (next < quota->least || now_ns() < quota->end_ns);
 }
 
-/* The library's deadline, @ms from now. */
-static inline uint64_t in_ms(unsigned int ms)
-{
-	return disruptor_now_ns() + ms * 1000000ULL;
-}
-
 #endif /* SELFTESTS_DEVICE_STREAM_H */

@@ -24,11 +24,6 @@
 #define LATE_MS		(250 * patience())	/* if emulated, a deadline is kept within */
 #define QUIET_MS	60	/* so long we watch that nothing happens */
 
-static inline __u64 in_ms(unsigned int ms)
-{
-	return now_ns() + ms * 1000000ULL;
-}
-
 static inline int run_on_cpu(unsigned int cpu)
 {
 	cpu_set_t set;
@@ -147,6 +142,15 @@ static inline int wait_until(int fd, __u64 target, __u64 deadline_ns,
 	if (reached)
 		*reached = args.reached;
 	return ret;
+}
+
+/* What poll() says within @ms; 0: nothing. */
+static inline int polls(int fd, short events, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int ret = poll(&p, 1, ms);
+
+	return ret < 0 ? -errno : p.revents;
 }
 
 /* Only look. */

@@ -5,7 +5,7 @@
  * worker's events, and what one that lies can do, which is nothing to those who have
  * no part in its group.
  */
-#include "wait.h"
+#include "claimant.h"
 
 #include <disruptor.h>
 
@@ -19,129 +19,24 @@
 #define GROUP		1	/* its seat; "after" is 2, its workers from 3 on */
 #define FIRST		3
 
-/**
- * struct hand - a worker, by hand
- * @fd: the role
- * @worker: as ATTACH gives it
- * @start: likewise
- * @own: its two pages
- * @counter: what its group is done with
- * @claimed: what its group has claimed
- */
-struct hand {
-	int fd;
-	__u32 worker;
-	__u64 start;
-	char *own;
-	__u64 *counter;
-	__u64 *claimed;
-	struct disruptor_intent *intent;
-	__u32 *done;
-};
-
-static __u32 index_mask_of(int fd)
-{
-	struct full_info full;
-
-	return info_of(fd, &full) ? 0 : full.info.index_mask;
-}
-
-static size_t done_bytes(int fd)
-{
-	return (4 * (index_mask_of(fd) + 1) + page_bytes() - 1) / page_bytes() *
-	       page_bytes();
-}
-
-/* 0 or -errno.  @first: the seat of its group's first worker. */
-static int hand_attach_at(struct hand *hand, int ring, const char *name,
-			  unsigned int first)
-{
-	struct disruptor_attach_args args = attach_args(name);
-	unsigned int group;
-
-	hand->fd = ring_ioctl(ring, DISRUPTOR_IOC_ATTACH, &args);
-	if (hand->fd < 0)
-		return hand->fd;
-	group = DISRUPTOR_SEAT_CONSUMER(args.index);
-	hand->worker = args.worker;
-	hand->start = args.sequence;
-	hand->own = map_region(hand->fd, DISRUPTOR_REGION_OWN, 2 * page_bytes(),
-			       PROT_READ | PROT_WRITE);
-	hand->done = map_region(hand->fd, DISRUPTOR_REGION_DONE,
-				done_bytes(hand->fd), PROT_READ | PROT_WRITE);
-	if (hand->own == MAP_FAILED || hand->done == MAP_FAILED)
-		return -errno;
-	hand->counter = counter_in(hand->own, group);
-	hand->claimed = (__u64 *)(hand->own + DISRUPTOR_CLAIMED_OFFSET(group));
-	hand->intent = (void *)counter_in(hand->own + page_bytes(),
-					  first + args.worker);
-	return 0;
-}
-
-static int hand_attach(struct hand *hand, int ring)
-{
-	return hand_attach_at(hand, ring, "group", FIRST);
-}
-
-/* As its death does. */
-static void hand_leave(struct hand *hand)
-{
-	munmap(hand->own, 2 * page_bytes());
-	munmap(hand->done, done_bytes(hand->fd));
-	close(hand->fd);
-}
-
-static void tell(struct hand *hand, __u64 lo, __u64 hi)
-{
-	__atomic_store_n(&hand->intent->lo, lo, __ATOMIC_RELEASE);
-	__atomic_store_n(&hand->intent->hi, hi, __ATOMIC_RELEASE);
-}
-
-/* Of what is there; the caller knows how much that is. */
-static __u64 hand_claim(struct hand *hand, __u64 n)
-{
-	__u64 lo = __atomic_load_n(hand->claimed, __ATOMIC_RELAXED);
-
-	do {
-		tell(hand, lo, lo + n);
-	} while (!__atomic_compare_exchange_n(hand->claimed, &lo, lo + n, false,
-					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	return lo;
-}
-
-static __u32 lap_of(int fd, __u64 seq)
-{
-	return DISRUPTOR_LAP(seq, __builtin_ctz(index_mask_of(fd) + 1));
-}
-
-static void hand_mark(struct hand *hand, __u64 lo, __u64 hi)
-{
-	__u32 mask = index_mask_of(hand->fd);
-
-	for (; lo < hi; lo++)
-		__atomic_store_n(&hand->done[lo & mask], lap_of(hand->fd, lo),
-				 __ATOMIC_RELEASE);
-}
-
 /* Move the counter over all that is done. */
-static void hand_move(struct hand *hand)
+static void move_counter(struct claimant *worker)
 {
-	__u32 mask = index_mask_of(hand->fd);
-	__u64 from = __atomic_load_n(hand->counter, __ATOMIC_ACQUIRE), to;
+	__u32 mask = index_mask_of(worker->fd);
+	__u64 from = __atomic_load_n(worker->counter, __ATOMIC_ACQUIRE), to;
 
 	for (to = from; to < from + SLOTS &&
-	     hand->done[to & mask] == lap_of(hand->fd, to); to++)
+	     worker->laps[to & mask] == lap_of(worker->fd, to); to++)
 		;
-	__atomic_compare_exchange_n(hand->counter, &from, to, false,
+	__atomic_compare_exchange_n(worker->counter, &from, to, false,
 				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-static void hand_finish(struct hand *hand, __u64 lo, __u64 hi)
+static void finish(struct claimant *worker, __u64 lo, __u64 hi)
 {
-	hand_mark(hand, lo, hi);
-	hand_move(hand);
-	__atomic_store_n(&hand->intent->hi, 0, __ATOMIC_RELEASE);
-	wake(hand->fd, 0);
+	claimant_settle(worker, lo, hi);
+	move_counter(worker);
+	claimant_rest(worker);
 }
 
 static int adopt(int fd, __u64 most, struct disruptor_intent *claim)
@@ -159,20 +54,20 @@ static int adopt(int fd, __u64 most, struct disruptor_intent *claim)
 	return ret;
 }
 
-#define EXPECT_ADOPTS(hand, most, from, to) do {			\
+#define EXPECT_ADOPTS(worker, most, from, to) do {			\
 	struct disruptor_intent __claim;				\
 									\
-	EXPECT_EQ(0, adopt((hand)->fd, most, &__claim));		\
+	EXPECT_EQ(0, adopt((worker)->fd, most, &__claim));		\
 	EXPECT_EQ(from, __claim.lo);					\
 	EXPECT_EQ(to, __claim.hi);					\
-	EXPECT_EQ(from, (hand)->intent->lo);				\
-	EXPECT_EQ(to, (hand)->intent->hi);				\
+	EXPECT_EQ(from, (worker)->intent->lo);				\
+	EXPECT_EQ(to, (worker)->intent->hi);				\
 } while (0)
 
-#define EXPECT_ADOPTS_NOTHING(err, hand) do {				\
+#define EXPECT_ADOPTS_NOTHING(err, worker) do {				\
 	struct disruptor_intent __claim;				\
 									\
-	EXPECT_EQ(err, adopt((hand)->fd, 1, &__claim));			\
+	EXPECT_EQ(err, adopt((worker)->fd, 1, &__claim));			\
 	EXPECT_EQ(POISON64, __claim.lo);				\
 	EXPECT_EQ(POISON64, __claim.hi);				\
 } while (0)
@@ -188,13 +83,6 @@ static int evict_worker(int ring, const char *name, __u32 index, __u32 flags)
 
 	strcpy(args.name, name);
 	return ring_ioctl(ring, DISRUPTOR_IOC_EVICT, &args);
-}
-
-static int polls(int fd, short events, int ms)
-{
-	struct pollfd pollfd = { .fd = fd, .events = events };
-
-	return poll(&pollfd, 1, ms) < 0 ? -errno : pollfd.revents;
 }
 
 static __u64 adopted(int fd)
@@ -301,8 +189,8 @@ TEST(as_many_attach_as_may_and_each_has_a_number)
 FIXTURE(group) {
 	int ring;
 	struct role producer;
-	struct hand a;
-	struct hand b;
+	struct claimant a;
+	struct claimant b;
 	struct role after;
 };
 
@@ -319,8 +207,8 @@ FIXTURE_SETUP(group)
 				 .graph = variant->graph);
 	ASSERT_LE(0, self->ring);
 	ASSERT_EQ(0, role_take(&self->producer, self->ring, NULL));
-	ASSERT_EQ(0, hand_attach(&self->a, self->ring));
-	ASSERT_EQ(0, hand_attach(&self->b, self->ring));
+	ASSERT_EQ(0, claimant_attach(&self->a, self->ring, "group"));
+	ASSERT_EQ(0, claimant_attach(&self->b, self->ring, "group"));
 	ASSERT_EQ(0, role_take(&self->after, self->ring, "after"));
 }
 
@@ -344,11 +232,11 @@ TEST_F(group, have_their_counters_in_common_and_each_an_intent)
 	counter_set(self->a.claimed, 0);
 	self->a.intent->lo = 7;
 	EXPECT_EQ(0, self->b.intent->lo);
-	EXPECT_EQ(7, counter_of(self->ring, FIRST + self->a.worker));
+	EXPECT_EQ(7, counter_of(self->ring, FIRST + self->a.index));
 	self->a.intent->lo = 0;
-	self->a.done[3] = 77;
-	EXPECT_EQ(77, self->b.done[3]);
-	self->a.done[3] = 0;
+	self->a.laps[3] = 77;
+	EXPECT_EQ(77, self->b.laps[3]);
+	self->a.laps[3] = 0;
 
 	EXPECT_EQ(MAP_FAILED, map_region(self->a.fd, DISRUPTOR_REGION_OWN,
 					 3 * page, PROT_READ));
@@ -356,7 +244,7 @@ TEST_F(group, have_their_counters_in_common_and_each_an_intent)
 	at = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, self->a.fd,
 		  second);
 	ASSERT_NE(MAP_FAILED, at);
-	*counter_in(at, FIRST + self->a.worker) = 9;
+	*counter_in(at, FIRST + self->a.index) = 9;
 	EXPECT_EQ(9, self->a.intent->lo);
 	self->a.intent->lo = 0;
 	EXPECT_EQ(MAP_FAILED, map_region(self->a.fd, DISRUPTOR_REGION_SEQUENCES,
@@ -367,7 +255,7 @@ TEST_F(group, have_their_counters_in_common_and_each_an_intent)
 TEST_F(group, alone_see_what_they_are_done_with)
 {
 	int others[] = { self->ring, self->producer.fd, self->after.fd };
-	size_t bytes = done_bytes(self->ring);
+	size_t bytes = laps_bytes(self->ring);
 	unsigned int i;
 	void *at;
 
@@ -404,16 +292,16 @@ TEST(two_groups_have_nothing_in_common)
 {
 	int ring = ring_create(.slots = SLOTS, .slot_size = 4096,
 			       .graph = "one*2 other*2");
-	struct hand one, other;
+	struct claimant one, other;
 
-	ASSERT_EQ(0, hand_attach_at(&one, ring, "one", 3));
-	ASSERT_EQ(0, hand_attach_at(&other, ring, "other", 5));
-	EXPECT_EQ(0, other.worker);
-	one.done[0] = 1;
+	ASSERT_EQ(0, claimant_attach(&one, ring, "one"));
+	ASSERT_EQ(0, claimant_attach(&other, ring, "other"));
+	EXPECT_EQ(0, other.index);
+	one.laps[0] = 1;
 	*one.claimed = 2;
 	*one.counter = 3;
 	one.intent->lo = 4;
-	EXPECT_EQ(0, other.done[0]);
+	EXPECT_EQ(0, other.laps[0]);
 	EXPECT_EQ(0, *other.claimed);
 	EXPECT_EQ(0, *other.counter);
 	EXPECT_EQ(0, other.intent->lo);
@@ -488,7 +376,7 @@ TEST_F(group, are_not_taken_for_others)
 TEST_F(group, are_evicted_one_by_one)
 {
 	publish(&self->producer, 4);
-	EXPECT_EQ(0, hand_claim(&self->a, 2));
+	EXPECT_EQ(0, claimant_claim(&self->a, 2));
 	EXPECT_EQ(-EINVAL, evict_worker(self->ring, "group", 3, 0));
 	EXPECT_EQ(-EINVAL, evict_worker(self->ring, "group", ~0U, 0));
 	EXPECT_EQ(-ESRCH, evict_worker(self->ring, "group", 2, 0));
@@ -502,17 +390,17 @@ TEST_F(group, are_evicted_one_by_one)
 	EXPECT_ADOPTS_NOTHING(-ESTALE, &self->a);
 	EXPECT_EQ(SIGBUS, write_fault(self->a.counter, 1));
 	EXPECT_EQ(SIGBUS, write_fault(self->a.intent, 1));
-	EXPECT_EQ(SIGBUS, write_fault(self->a.done, 1));
+	EXPECT_EQ(SIGBUS, write_fault(self->a.laps, 1));
 	EXPECT_EQ(0, write_fault(self->b.intent, 0));
 	EXPECT_ADOPTS(&self->b, 9, 0, 2);
 }
 
 TEST_F(group, go_all_together_when_nobody_is_to_wait_for_them)
 {
-	struct hand c;
+	struct claimant c;
 
 	publish(&self->producer, 4);
-	EXPECT_EQ(0, hand_claim(&self->b, 2));
+	EXPECT_EQ(0, claimant_claim(&self->b, 2));
 	EXPECT_EQ(-ETIMEDOUT, look(self->after.fd, 1, NULL));
 	EXPECT_EQ(0, evict_worker(self->ring, "group", 0, DISRUPTOR_EVICT_UNGATE));
 	EXPECT_EQ(-ESTALE, wake(self->a.fd, 0));
@@ -521,7 +409,7 @@ TEST_F(group, go_all_together_when_nobody_is_to_wait_for_them)
 	EXPECT_EQ(-ESRCH, evict_worker(self->ring, "group", 0,
 				       DISRUPTOR_EVICT_UNGATE));
 	/* Back at the cursor, without what was left. */
-	ASSERT_EQ(0, hand_attach(&c, self->ring));
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_EQ(4, c.start);
 	EXPECT_EQ(4, *c.counter);
 	EXPECT_EQ(4, *c.claimed);
@@ -546,8 +434,8 @@ TEST_F(group, are_counted_each_in_a_seat)
 	struct full_stats full;
 
 	publish(&self->producer, 4);
-	hand_claim(&self->a, 2);
-	hand_claim(&self->b, 2);
+	claimant_claim(&self->a, 2);
+	claimant_claim(&self->b, 2);
 	wake(self->b.fd, 0);
 	EXPECT_EQ(-ETIMEDOUT, wait_until(self->b.fd, 5, in_ms(5), NULL));
 	ASSERT_EQ(0, stats_of(self->ring, &full));
@@ -563,8 +451,8 @@ TEST_F(group, are_counted_each_in_a_seat)
 	EXPECT_EQ(1, full.seats[FIRST + 1].wakes);
 	EXPECT_EQ(1, full.seats[FIRST + 1].sleeps);
 	EXPECT_EQ(0, full.seats[FIRST + 2].flags);
-	hand_leave(&self->a);
-	hand_leave(&self->b);
+	claimant_leave(&self->a);
+	claimant_leave(&self->b);
 	ASSERT_EQ(0, stats_of(self->ring, &full));
 	EXPECT_EQ(DISRUPTOR_SEAT_GATING, full.seats[GROUP].flags);
 	EXPECT_EQ(1, full.seats[FIRST].losses);
@@ -595,8 +483,8 @@ TEST_F(group, adopt_by_the_rules)
 	struct disruptor_adopt_args *read_only;
 
 	publish(&self->producer, 4);
-	hand_claim(&self->a, 2);
-	hand_leave(&self->a);
+	claimant_claim(&self->a, 2);
+	claimant_leave(&self->a);
 	ADOPT_REFUSED(ENOTTY, self->ring, (void)0);
 	ADOPT_REFUSED(ENOTTY, self->producer.fd, (void)0);
 	ADOPT_REFUSED(ENOTTY, self->after.fd, (void)0);
@@ -617,9 +505,9 @@ TEST_F(group, adopt_by_the_rules)
 	EXPECT_EQ(-EFAULT, ring_ioctl(self->b.fd, DISRUPTOR_IOC_ADOPT, read_only));
 	EXPECT_EQ(0, self->b.intent->hi);
 
-	hand_claim(&self->b, 1);
+	claimant_claim(&self->b, 1);
 	EXPECT_ADOPTS_NOTHING(-EBUSY, &self->b);
-	hand_finish(&self->b, 2, 3);
+	finish(&self->b, 2, 3);
 	larger.tail[0] = 0;
 	EXPECT_EQ(0, ring_ioctl(self->b.fd, DISRUPTOR_IOC_ADOPT, &larger));
 	EXPECT_EQ(0, larger.args.lo);
@@ -633,8 +521,8 @@ TEST_F(group, adopt_only_with_the_pages_to_say_so)
 	struct disruptor_intent claim;
 
 	publish(&self->producer, 4);
-	hand_claim(&self->a, 2);
-	hand_leave(&self->a);
+	claimant_claim(&self->a, 2);
+	claimant_leave(&self->a);
 	ASSERT_LE(0, c);
 	EXPECT_EQ(-EINVAL, adopt(c, 1, &claim));
 	EXPECT_ADOPTS(&self->b, 1, 0, 1);
@@ -643,69 +531,69 @@ TEST_F(group, adopt_only_with_the_pages_to_say_so)
 TEST_F(group, adopt_what_the_dead_had_and_nothing_that_is_done)
 {
 	publish(&self->producer, 10);
-	EXPECT_EQ(0, hand_claim(&self->a, 6));
-	EXPECT_EQ(6, hand_claim(&self->b, 2));
+	EXPECT_EQ(0, claimant_claim(&self->a, 6));
+	EXPECT_EQ(6, claimant_claim(&self->b, 2));
 	EXPECT_ADOPTS_NOTHING(-EBUSY, &self->b);
-	hand_finish(&self->b, 6, 8);
+	finish(&self->b, 6, 8);
 	EXPECT_ADOPTS_NOTHING(-EAGAIN, &self->b);
-	hand_mark(&self->a, 0, 1);
-	hand_mark(&self->a, 3, 4);
-	hand_leave(&self->a);
+	claimant_settle(&self->a, 0, 1);
+	claimant_settle(&self->a, 3, 4);
+	claimant_leave(&self->a);
 	/* The kernel has moved the counter for it. */
 	EXPECT_EQ(1, *self->b.counter);
 	EXPECT_EQ(0, look(self->after.fd, 1, NULL));
 	EXPECT_EQ(-ETIMEDOUT, look(self->after.fd, 2, NULL));
 	EXPECT_ADOPTS(&self->b, 100, 1, 3);
-	hand_finish(&self->b, 1, 3);
+	finish(&self->b, 1, 3);
 	EXPECT_EQ(4, *self->b.counter);
 	EXPECT_ADOPTS(&self->b, 1, 4, 5);
-	hand_finish(&self->b, 4, 5);
+	finish(&self->b, 4, 5);
 	EXPECT_ADOPTS(&self->b, 1, 5, 6);
-	hand_finish(&self->b, 5, 6);
+	finish(&self->b, 5, 6);
 	EXPECT_ADOPTS_NOTHING(-EAGAIN, &self->b);
 	EXPECT_EQ(8, *self->b.counter);
-	EXPECT_EQ(8, hand_claim(&self->b, 2));
+	EXPECT_EQ(8, claimant_claim(&self->b, 2));
 	EXPECT_EQ(4, adopted(self->ring));
 }
 
 TEST_F(group, adopt_what_was_adopted_when_that_one_dies_too)
 {
-	struct hand c;
+	struct claimant c;
 
 	publish(&self->producer, 4);
-	hand_claim(&self->a, 3);
-	hand_leave(&self->a);
+	claimant_claim(&self->a, 3);
+	claimant_leave(&self->a);
 	EXPECT_ADOPTS(&self->b, 2, 0, 2);
-	ASSERT_EQ(0, hand_attach(&c, self->ring));
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_ADOPTS(&c, 9, 2, 3);
-	hand_leave(&self->b);
-	hand_finish(&c, 2, 3);
+	claimant_leave(&self->b);
+	finish(&c, 2, 3);
 	EXPECT_ADOPTS(&c, 9, 0, 2);
-	hand_mark(&c, 0, 2);
-	hand_leave(&c);
+	claimant_settle(&c, 0, 2);
+	claimant_leave(&c);
 	EXPECT_EQ(3, counter_of(self->ring, GROUP));
 	EXPECT_EQ(5, adopted(self->ring));
 }
 
 TEST_F(group, leave_what_they_had_for_the_next_to_come)
 {
-	struct hand c;
+	struct claimant c;
 
 	publish(&self->producer, 6);
-	hand_claim(&self->a, 2);
-	hand_claim(&self->b, 2);
-	hand_finish(&self->b, 2, 4);
+	claimant_claim(&self->a, 2);
+	claimant_claim(&self->b, 2);
+	finish(&self->b, 2, 4);
 	EXPECT_EQ(0, detach(self->a.fd, 0));
-	hand_leave(&self->b);
+	claimant_leave(&self->b);
 	EXPECT_EQ(0, counter_of(self->ring, GROUP));
 	EXPECT_EQ(-ETIMEDOUT, look(self->after.fd, 1, NULL));
-	ASSERT_EQ(0, hand_attach(&c, self->ring));
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_EQ(4, c.start);
 	EXPECT_EQ(POLLIN, polls(c.fd, POLLIN, 0));
 	EXPECT_ADOPTS(&c, 9, 0, 2);
-	hand_finish(&c, 0, 2);
+	finish(&c, 0, 2);
 	EXPECT_EQ(4, *c.counter);
-	EXPECT_EQ(4, hand_claim(&c, 2));
+	EXPECT_EQ(4, claimant_claim(&c, 2));
 }
 
 TEST_F(group, abandon_what_they_have_with_their_pages)
@@ -713,52 +601,52 @@ TEST_F(group, abandon_what_they_have_with_their_pages)
 	int kept = dup(self->a.fd);
 
 	publish(&self->producer, 2);
-	hand_claim(&self->a, 2);
-	hand_leave(&self->a);
+	claimant_claim(&self->a, 2);
+	claimant_leave(&self->a);
 	ASSERT_TRUE(BECOMES_TRUE(polls(self->b.fd, POLLIN, 0) == POLLIN, LONG_MS));
 	EXPECT_ADOPTS(&self->b, 9, 0, 2);
 	close(kept);
 }
 
-static bool is_orphan(struct hand *hand, __u64 seq)
+static bool is_orphan(struct claimant *worker, __u64 seq)
 {
-	return __atomic_load_n(&hand->done[seq & index_mask_of(hand->fd)],
+	return __atomic_load_n(&worker->laps[seq & index_mask_of(worker->fd)],
 			       __ATOMIC_ACQUIRE) ==
-	       (lap_of(hand->fd, seq) | DISRUPTOR_LAP_ABORTED);
+	       (lap_of(worker->fd, seq) | DISRUPTOR_LAP_ABORTED);
 }
 
 /* What a stale intent of another covers may be that one's. */
 TEST_F(group, wait_until_it_is_sure_whose_an_event_is)
 {
 	publish(&self->producer, 4);
-	tell(&self->b, 0, 2);
-	hand_claim(&self->a, 3);
-	hand_leave(&self->a);
+	claimant_tell(&self->b, 0, 2);
+	claimant_claim(&self->a, 3);
+	claimant_leave(&self->a);
 	sleep_ms(30);
-	EXPECT_EQ(0, self->b.done[0]);
-	EXPECT_EQ(0, self->b.done[1]);
+	EXPECT_EQ(0, self->b.laps[0]);
+	EXPECT_EQ(0, self->b.laps[1]);
 	EXPECT_TRUE(is_orphan(&self->b, 2));
-	tell(&self->b, 0, 0);
+	claimant_tell(&self->b, 0, 0);
 	EXPECT_TRUE(BECOMES_TRUE(is_orphan(&self->b, 0), LONG_MS));
 	EXPECT_ADOPTS(&self->b, 9, 0, 3);
 }
 
 TEST_F(group, forget_no_orphan_that_a_stale_intent_comes_to_cover)
 {
-	struct hand c;
+	struct claimant c;
 
-	ASSERT_EQ(0, hand_attach(&c, self->ring));
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	publish(&self->producer, 4);
-	hand_claim(&self->a, 3);
-	hand_leave(&self->a);
-	tell(&self->b, 0, 2);
+	claimant_claim(&self->a, 3);
+	claimant_leave(&self->a);
+	claimant_tell(&self->b, 0, 2);
 	EXPECT_ADOPTS(&c, 1, 0, 1);
 	/* Another death has all looked at once more. */
-	hand_leave(&c);
-	ASSERT_EQ(0, hand_attach(&c, self->ring));
+	claimant_leave(&c);
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_ADOPTS(&c, 9, 1, 3);
-	hand_finish(&c, 1, 3);
-	tell(&self->b, 0, 0);
+	finish(&c, 1, 3);
+	claimant_tell(&self->b, 0, 0);
 	EXPECT_TRUE(BECOMES_TRUE(is_orphan(&c, 0), LONG_MS));
 	EXPECT_ADOPTS(&c, 9, 0, 1);
 }
@@ -784,12 +672,12 @@ TEST_F(group, sleep_for_what_nobody_has_claimed)
 
 	publish(&self->producer, 2);
 	EXPECT_EQ(POLLIN, polls(self->b.fd, POLLIN, 0));
-	EXPECT_EQ(0, hand_claim(&self->a, 2));
+	EXPECT_EQ(0, claimant_claim(&self->a, 2));
 	EXPECT_EQ(0, polls(self->b.fd, POLLIN, 0));
 	EXPECT_EQ(-EINVAL, look(self->b.fd, 2 + SLOTS + 1, NULL));
 	ASSERT_TRUE(sleeper_sleeps(&sleeper));
 	ASSERT_TRUE(sleeper_sleeps(&poller));
-	hand_finish(&self->a, 0, 2);
+	finish(&self->a, 0, 2);
 	EXPECT_TRUE(sleeper_stays(&sleeper));
 	EXPECT_TRUE(sleeper_stays(&poller));
 	publish(&self->producer, 3);
@@ -806,10 +694,10 @@ TEST_F(group, are_woken_for_what_a_dead_one_leaves)
 	struct sleeper poller = { .fd = self->b.fd, .fn = poll_for };
 
 	publish(&self->producer, 2);
-	hand_claim(&self->a, 2);
+	claimant_claim(&self->a, 2);
 	ASSERT_TRUE(sleeper_sleeps(&sleeper));
 	ASSERT_TRUE(sleeper_sleeps(&poller));
-	hand_leave(&self->a);
+	claimant_leave(&self->a);
 	ASSERT_TRUE(sleeper_returns(&sleeper));
 	ASSERT_TRUE(sleeper_returns(&poller));
 	EXPECT_EQ(0, sleeper.result);
@@ -825,12 +713,12 @@ TEST_F(group, wake_those_after_by_what_a_dead_one_was_done_with)
 	struct sleeper room = sleeper_at(self->producer.fd, SLOTS + 2);
 
 	publish(&self->producer, SLOTS);
-	hand_claim(&self->a, 2);
+	claimant_claim(&self->a, 2);
 	counter_set(self->after.counter, 2);
 	ASSERT_TRUE(sleeper_sleeps(&sleeper));
 	ASSERT_TRUE(sleeper_sleeps(&room));
-	hand_mark(&self->a, 0, 2);
-	hand_leave(&self->a);
+	claimant_settle(&self->a, 0, 2);
+	claimant_leave(&self->a);
 	ASSERT_TRUE(sleeper_returns(&sleeper));
 	ASSERT_TRUE(sleeper_returns(&room));
 	EXPECT_EQ(0, sleeper.result);
@@ -843,12 +731,12 @@ TEST_F(group, see_the_end_when_all_of_them_are_done)
 	struct sleeper poller = { .fd = self->b.fd, .fn = poll_for };
 
 	publish(&self->producer, 2);
-	hand_claim(&self->a, 2);
+	claimant_claim(&self->a, 2);
 	role_drop(&self->producer);
 	EXPECT_EQ(-ETIMEDOUT, look(self->b.fd, 3, NULL));
 	ASSERT_TRUE(sleeper_sleeps(&sleeper));
 	ASSERT_TRUE(sleeper_sleeps(&poller));
-	hand_finish(&self->a, 0, 2);
+	finish(&self->a, 0, 2);
 	ASSERT_TRUE(sleeper_returns(&sleeper));
 	ASSERT_TRUE(sleeper_returns(&poller));
 	EXPECT_EQ(-ENODATA, sleeper.result);
@@ -861,14 +749,14 @@ TEST_F(group, get_what_is_left_after_the_end_of_the_stream)
 	struct sleeper sleeper = sleeper_at(self->b.fd, 3);
 
 	publish(&self->producer, 2);
-	hand_claim(&self->a, 2);
+	claimant_claim(&self->a, 2);
 	role_drop(&self->producer);
 	ASSERT_TRUE(sleeper_sleeps(&sleeper));
-	hand_leave(&self->a);
+	claimant_leave(&self->a);
 	ASSERT_TRUE(sleeper_returns(&sleeper));
 	EXPECT_EQ(0, sleeper.result);
 	EXPECT_ADOPTS(&self->b, 9, 0, 2);
-	hand_finish(&self->b, 0, 2);
+	finish(&self->b, 0, 2);
 	EXPECT_EQ(-ENODATA, look(self->b.fd, 3, NULL));
 }
 
@@ -878,23 +766,23 @@ TEST(an_optional_group_leaves_with_its_last_worker)
 {
 	int ring = ring_create(.slots = SLOTS, .graph = "group?*3 after:group");
 	struct role producer, after;
-	struct hand a, b;
+	struct claimant a, b;
 
 	ASSERT_EQ(0, role_take(&producer, ring, NULL));
 	ASSERT_EQ(0, role_take(&after, ring, "after"));
 	publish(&producer, 2);
 	EXPECT_EQ(0, look(after.fd, 2, NULL));
-	ASSERT_EQ(0, hand_attach(&a, ring));
-	ASSERT_EQ(0, hand_attach(&b, ring));
+	ASSERT_EQ(0, claimant_attach(&a, ring, "group"));
+	ASSERT_EQ(0, claimant_attach(&b, ring, "group"));
 	EXPECT_EQ(2, a.start);
 	EXPECT_EQ(2, *a.counter);
 	publish(&producer, 5);
-	EXPECT_EQ(2, hand_claim(&a, 1));
-	hand_leave(&b);
+	EXPECT_EQ(2, claimant_claim(&a, 1));
+	claimant_leave(&b);
 	EXPECT_EQ(-ETIMEDOUT, look(after.fd, 3, NULL));
-	hand_leave(&a);
+	claimant_leave(&a);
 	EXPECT_EQ(0, look(after.fd, 5, NULL));
-	ASSERT_EQ(0, hand_attach(&a, ring));
+	ASSERT_EQ(0, claimant_attach(&a, ring, "group"));
 	EXPECT_EQ(5, a.start);
 	EXPECT_ADOPTS_NOTHING(-EAGAIN, &a);
 }
@@ -906,7 +794,7 @@ TEST(a_group_expires_when_the_last_of_it_has_been_gone_long_enough)
 					.graph = "group*3 after:group" };
 	struct disruptor_create_args args = create_args(&spec, c);
 	struct role producer, after;
-	struct hand a, b;
+	struct claimant a, b;
 	int ring;
 
 	c[0].expires_ms = 100;
@@ -914,15 +802,15 @@ TEST(a_group_expires_when_the_last_of_it_has_been_gone_long_enough)
 	ASSERT_LE(0, ring);
 	ASSERT_EQ(0, role_take(&producer, ring, NULL));
 	ASSERT_EQ(0, role_take(&after, ring, "after"));
-	ASSERT_EQ(0, hand_attach(&a, ring));
-	ASSERT_EQ(0, hand_attach(&b, ring));
+	ASSERT_EQ(0, claimant_attach(&a, ring, "group"));
+	ASSERT_EQ(0, claimant_attach(&b, ring, "group"));
 	publish(&producer, 4);
-	hand_leave(&a);
+	claimant_leave(&a);
 	sleep_ms(150);
 	EXPECT_EQ(-ETIMEDOUT, look(after.fd, 1, NULL));
-	hand_leave(&b);
+	claimant_leave(&b);
 	EXPECT_TRUE(BECOMES_TRUE(look(after.fd, 4, NULL) == 0, LONG_MS));
-	ASSERT_EQ(0, hand_attach(&a, ring));
+	ASSERT_EQ(0, claimant_attach(&a, ring, "group"));
 	EXPECT_EQ(4, a.start);
 }
 
@@ -931,8 +819,8 @@ TEST(a_group_expires_when_the_last_of_it_has_been_gone_long_enough)
 FIXTURE(lie) {
 	int ring;
 	struct role producer;
-	struct hand honest;
-	struct hand liar;
+	struct claimant honest;
+	struct claimant liar;
 	struct role after;
 	struct role beside;
 };
@@ -956,12 +844,12 @@ FIXTURE_SETUP(lie)
 				 .graph = "group*3 after:group beside");
 	ASSERT_LE(0, self->ring);
 	ASSERT_EQ(0, role_take(&self->producer, self->ring, NULL));
-	ASSERT_EQ(0, hand_attach_at(&self->honest, self->ring, "group", 4));
-	ASSERT_EQ(0, hand_attach_at(&self->liar, self->ring, "group", 4));
+	ASSERT_EQ(0, claimant_attach(&self->honest, self->ring, "group"));
+	ASSERT_EQ(0, claimant_attach(&self->liar, self->ring, "group"));
 	ASSERT_EQ(0, role_take(&self->after, self->ring, "after"));
 	ASSERT_EQ(0, role_take(&self->beside, self->ring, "beside"));
 	publish(&self->producer, 8);
-	hand_claim(&self->honest, 2);
+	claimant_claim(&self->honest, 2);
 }
 
 FIXTURE_TEARDOWN(lie)
@@ -970,24 +858,24 @@ FIXTURE_TEARDOWN(lie)
 }
 
 /* All that looks at what workers can write; how long it takes. */
-static __u64 ask_everything(int ring, struct hand *hand, const struct role *after)
+static __u64 ask_everything(int ring, struct claimant *worker, const struct role *after)
 {
 	__u64 begin = now_ns();
 	struct disruptor_intent claim;
 	struct full_stats full;
-	struct hand third;
+	struct claimant third;
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
-		if (!hand_attach_at(&third, ring, "group", 4)) {
+		if (!claimant_attach(&third, ring, "group")) {
 			adopt(third.fd, i ? ~0ULL : 1, &claim);
 			look(third.fd, i, NULL);
 			look(third.fd, i ? ~0ULL : 8, NULL);
 			polls(third.fd, POLLIN, 1);
 			wake(third.fd, 0);
-			hand_leave(&third);
+			claimant_leave(&third);
 		}
-		wait_until(hand->fd, 8 + i, in_ms(1), NULL);
+		wait_until(worker->fd, 8 + i, in_ms(1), NULL);
 		wait_until(after->fd, 8 + i, in_ms(1), NULL);
 		polls(after->fd, POLLIN, 1);
 		stats_of(ring, &full);
@@ -1000,7 +888,7 @@ TEST_F(lie, holds_up_neither_the_kernel_nor_those_outside)
 	__u64 *told[] = { self->liar.counter, self->liar.claimed,
 			  &self->liar.intent->lo, &self->liar.intent->hi };
 	unsigned int i;
-	struct hand c;
+	struct claimant c;
 
 	for (i = 0; i < ARRAY_SIZE(told); i++) {
 		counter_set(told[i], variant->at);
@@ -1009,11 +897,11 @@ TEST_F(lie, holds_up_neither_the_kernel_nor_those_outside)
 	}
 	/* Marks of all laps, in their own way. */
 	for (i = 0; i <= index_mask_of(self->ring); i++)
-		self->liar.done[i] = lap_of(self->ring, variant->at + i);
+		self->liar.laps[i] = lap_of(self->ring, variant->at + i);
 	EXPECT_GT(2000000000ULL, ask_everything(self->ring, &self->honest,
 						&self->after));
 	for (i = 0; i <= index_mask_of(self->ring); i++)
-		self->liar.done[i] = lap_of(self->ring, i) | DISRUPTOR_LAP_ABORTED;
+		self->liar.laps[i] = lap_of(self->ring, i) | DISRUPTOR_LAP_ABORTED;
 	EXPECT_GT(2000000000ULL, ask_everything(self->ring, &self->honest,
 						&self->after));
 	/* The others have what they had. */
@@ -1022,20 +910,20 @@ TEST_F(lie, holds_up_neither_the_kernel_nor_those_outside)
 	EXPECT_EQ(0, evict_worker(self->ring, "group", 0, DISRUPTOR_EVICT_UNGATE));
 	EXPECT_EQ(SIGBUS, write_fault(self->liar.claimed, 1));
 	EXPECT_EQ(0, look(self->after.fd, 8, NULL));
-	ASSERT_EQ(0, hand_attach_at(&c, self->ring, "group", 4));
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_EQ(8, c.start);
 	EXPECT_EQ(8, *c.counter);
 }
 
 TEST_F(lie, of_the_dead_is_no_more_than_what_is_there)
 {
-	struct hand c;
+	struct claimant c;
 
 	counter_set(self->liar.claimed, variant->at);
 	counter_set(self->liar.counter, variant->at);
-	hand_leave(&self->liar);
-	hand_leave(&self->honest);
-	ASSERT_EQ(0, hand_attach_at(&c, self->ring, "group", 4));
+	claimant_leave(&self->liar);
+	claimant_leave(&self->honest);
+	ASSERT_EQ(0, claimant_attach(&c, self->ring, "group"));
 	EXPECT_GE(8, c.start);
 	EXPECT_GE(8, *c.counter);
 	EXPECT_LE(*c.counter, *c.claimed);
@@ -1043,15 +931,15 @@ TEST_F(lie, of_the_dead_is_no_more_than_what_is_there)
 
 static void *scribble(void *context)
 {
-	struct hand *hand = context;
-	__u64 n = hand->start;
+	struct claimant *worker = context;
+	__u64 n = worker->start;
 
-	__atomic_store_n(&hand->start, 0, __ATOMIC_RELAXED);
-	while (!__atomic_load_n(&hand->start, __ATOMIC_RELAXED)) {
-		counter_set(hand->counter, n % 24);
-		counter_set(hand->claimed, n * 7 % 24);
-		tell(hand, n * 5 % 24, n * 3 % 32);
-		hand->done[n % SLOTS] = n & 8 ? 1 : 1 | DISRUPTOR_LAP_ABORTED;
+	__atomic_store_n(&worker->start, 0, __ATOMIC_RELAXED);
+	while (!__atomic_load_n(&worker->start, __ATOMIC_RELAXED)) {
+		counter_set(worker->counter, n % 24);
+		counter_set(worker->claimed, n * 7 % 24);
+		claimant_tell(worker, n * 5 % 24, n * 3 % 32);
+		worker->laps[n % SLOTS] = n & 8 ? 1 : 1 | DISRUPTOR_LAP_ABORTED;
 		n++;
 	}
 	return NULL;
