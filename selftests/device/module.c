@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include <disruptor.h>
+
 #include "kselftest_harness.h"
 
 #define NAME		"module-test"
@@ -202,6 +204,43 @@ TEST_F(trace, tells_the_life_of_a_ring_and_its_roles)
 	close(ring);
 	EXPECT_EQ(1, TRACED("disruptor_destroy: "));
 	EXPECT_EQ(1, TRACED(" cursor=3\n"));
+}
+
+static int take_and_die(void *context)
+{
+	struct disruptor_worker *worker;
+	struct disruptor_range range;
+	int *ring = context;
+
+	CHILD_CHECK(!disruptor_worker_from_fd(&worker,
+					      attach_consumer(*ring, "a", NULL)));
+	CHILD_CHECK(!disruptor_worker_try_take(worker, 2, &range));
+	return raise(SIGKILL);
+}
+
+TEST_F(trace, tells_what_a_dead_worker_left_and_who_has_it_now)
+{
+	int ring = ring_create(.slots = 16, .graph = "a*2");
+	__u64 *cursor = map_own(attach_producer(ring, NULL), 0);
+	struct disruptor_worker *worker;
+	struct disruptor_range range;
+
+	ASSERT_NE(NULL, cursor);
+	counter_set(cursor, 3);
+	EXPECT_EQ(-SIGKILL, in_child(take_and_die, &ring));
+	ASSERT_TRUE(BECOMES_TRUE(TRACED("disruptor_orphan: ") > 0, 5000));
+	EXPECT_LE(1, TRACED(" seat=1 name=a lo=0 hi=2\n"));
+	EXPECT_EQ(0, TRACED("disruptor_adopt: "));
+
+	ASSERT_EQ(0, disruptor_worker_from_fd(&worker,
+					      attach_consumer(ring, "a", NULL)));
+	ASSERT_EQ(0, disruptor_worker_try_take(worker, 2, &range));
+	EXPECT_EQ(0, range.lo);
+	EXPECT_EQ(2, range.hi);
+	EXPECT_EQ(1, TRACED("disruptor_adopt: "));
+	EXPECT_EQ(1, TRACED(" seat=2 name=a lo=0 hi=2\n"));
+	disruptor_worker_detach(worker);
+	close(ring);
 }
 
 /* CREATE when no fd is free. */
