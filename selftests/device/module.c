@@ -4,10 +4,9 @@
  * The module itself: what keeps it loaded, that it goes when nothing does, and
  * what its tracepoints tell.
  */
-#include "ring.h"	/* first: it asks libc for all it has */
+#include "module.h"	/* first: it asks libc for all it has */
 
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include <disruptor.h>
 
@@ -15,29 +14,6 @@
 
 #define NAME		"module-test"
 #define TRACING		"/sys/kernel/tracing/instances/disruptor-test"
-
-static int unload(void)
-{
-	return syscall(__NR_delete_module, "disruptor", O_NONBLOCK) ?
-		-errno : 0;
-}
-
-/* The file that the module was loaded from, if we can know it; or -1. */
-static int open_module_file(void)
-{
-	const char *path = getenv("DISRUPTOR_KO") ?: "/rig/disruptor.ko";
-
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static int load(void)
-{
-	int fd = open_module_file();
-	int ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-
-	close(fd);
-	return ret;
-}
 
 /* From here on the device is not what keeps the module. */
 static void close_device(void)
