@@ -27,6 +27,8 @@ help:
 	@echo 'make check-static     what every checker of sources has to say: nothing'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
+	@echo 'make check-sanitizers the tests in kernels that find bugs by themselves, and with'
+	@echo '                      memory that fails [SANITIZERS="debug kcsan"]'
 	@echo 'make soak             an hour of rings and deaths, and a report [SOAK_MINUTES=60]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
@@ -73,6 +75,10 @@ check-crash:
 # Hostile calls, pages and maps; what is found is kept in build/check/fuzz.
 check-fuzz:
 	@$(rig)/check fuzz
+
+# KASAN, lockdep, kmemleak and others, KCSAN, faults at every site; planted bugs, too.
+check-sanitizers:
+	@SANITIZERS='$(SANITIZERS)' $(rig)/check sanitizers
 
 # The report is in build/soak.
 soak:
@@ -137,6 +143,7 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build selftests/bench/build
 
-.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz check-fresh soak demo \
+.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz \
+	check-sanitizers check-fresh soak demo \
 	bench bench-device bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean
