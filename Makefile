@@ -29,6 +29,7 @@ help:
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
 	@echo 'make check-sanitizers the tests in kernels that find bugs by themselves, and with'
 	@echo '                      memory that fails [SANITIZERS="debug kcsan"]'
+	@echo 'make check-coverage   what of the module and the library the tests reach'
 	@echo 'make soak             an hour of rings and deaths, and a report [SOAK_MINUTES=60]'
 	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
@@ -79,6 +80,10 @@ check-fuzz:
 # KASAN, lockdep, kmemleak and others, KCSAN, faults at every site; planted bugs, too.
 check-sanitizers:
 	@SANITIZERS='$(SANITIZERS)' $(rig)/check sanitizers
+
+# The report is in build/check/coverage.
+check-coverage:
+	@$(rig)/check coverage
 
 # The report is in build/soak.
 soak:
@@ -144,6 +149,6 @@ clean:
 	rm -rf build selftests/library/build selftests/bench/build
 
 .PHONY: all help library modules check check-kernels check-static check-crash check-fuzz \
-	check-sanitizers check-fresh soak demo \
+	check-sanitizers check-coverage check-fresh soak demo \
 	bench bench-device bench-record bench-wait install uninstall \
 	dkms-install dkms-uninstall clean
