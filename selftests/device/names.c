@@ -266,6 +266,65 @@ TEST_F(names, an_unlinked_ring_lives_on_and_its_name_is_free_at_once)
 	EXPECT_EQ(-ENOENT, ring_open(NAME, READ));
 }
 
+#define RACES	100
+
+/**
+ * struct race - two who make a ring of one name, at the same time
+ * @met: how often each was ready
+ * @ring: what each got
+ */
+struct race {
+	__u32 met[2];
+	int ring[2];
+};
+
+static void meet(struct race *race, unsigned int who)
+{
+	__u32 turn = __atomic_add_fetch(&race->met[who], 1, __ATOMIC_SEQ_CST);
+
+	while (__atomic_load_n(&race->met[!who], __ATOMIC_SEQ_CST) < turn)
+		sched_yield();
+}
+
+/* Its pages take time: both have found the name to be free. */
+static void make_one(struct race *race, unsigned int who)
+{
+	meet(race, who);
+	race->ring[who] = ring_create(.name = NAME, .mode = 0600, .slots = 4096,
+				      .slot_size = 64);
+	close(race->ring[who]);
+	meet(race, who);
+}
+
+static int make_many(void *context)
+{
+	unsigned int i;
+
+	for (i = 0; i < RACES; i++)
+		make_one(context, 1);
+	return 0;
+}
+
+TEST_F(names, made_twice_at_once_is_made_once)
+{
+	struct race *race = mmap(NULL, sizeof(*race), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int i, loser;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, race);
+	pid = child_start(make_many, race);
+	for (i = 0; i < RACES; i++) {
+		make_one(race, 0);
+		loser = race->ring[0] >= 0;
+		EXPECT_EQ(-EEXIST, race->ring[loser]);
+		EXPECT_LE(0, race->ring[!loser]);
+		EXPECT_EQ(0, ring_unlink(NAME));
+	}
+	EXPECT_EQ(0, child_wait(pid));
+	munmap(race, sizeof(*race));
+}
+
 struct elsewhere {
 	int flags;
 	int sock;
