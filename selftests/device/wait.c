@@ -1143,7 +1143,8 @@ TEST(a_sleeper_has_the_processor_of_a_running_publisher_pass_a_barrier)
 	       interrupted, fenced);
 	EXPECT_EQ(200, told);
 	EXPECT_LE(200, interrupted);
-	EXPECT_GT(100, fenced);
+	/* Others interrupt as well, more on a kernel that looks for bugs. */
+	EXPECT_LE(fenced + 100, interrupted);
 	EXPECT_EQ(-SIGKILL, other_killed(pid));
 }
 
