@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rig: kernel=debug */
+/* rig: kernel=debug,coverage */
 /*
  * Memory that is not there, and user memory that cannot be reached: each call is
  * made again and again, with its first, second, third... chance to fail failing,
