@@ -85,7 +85,7 @@ check-sanitizers:
 check-coverage:
 	@$(rig)/check coverage
 
-# The report is in build/soak.
+# The report is in build/soak; the one that is kept, selftests/soak.md.
 soak:
 	@SOAK_MINUTES='$(SOAK_MINUTES)' $(rig)/soak
 
