@@ -156,6 +156,12 @@ static inline u64 *disruptor_counter(const struct disruptor_core *core,
 		       DISRUPTOR_COUNTER_OFFSET(seat));
 }
 
+/* For statistics: one at a time writes @times; who reads it takes no lock. */
+static inline void disruptor_count(u64 *times)
+{
+	WRITE_ONCE(*times, *times + 1);
+}
+
 static inline u64 disruptor_consumer_bit(unsigned int seat)
 {
 	return 1ULL << (seat - DISRUPTOR_SEAT_CONSUMER(0));
@@ -261,10 +267,12 @@ struct disruptor_waiter {
 
 /**
  * struct disruptor_fences - the barriers that a waiter needs before it looks again
- * @heavy: seats whose holders must be made to pass one
- * @coming: of these, the ones that fence by themselves once they have
+ * @all: seats whose counters hold it up
+ * @heavy: of these, the ones whose holders must be made to pass one
+ * @coming: of those, the ones that fence by themselves once they have
  */
 struct disruptor_fences {
+	struct disruptor_seat_set all;
 	struct disruptor_seat_set heavy;
 	struct disruptor_seat_set coming;
 };
@@ -278,8 +286,6 @@ int disruptor_outcome(const struct disruptor_core *core, unsigned int seat,
 		      u64 target, u64 *reached);
 void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 		   struct disruptor_fences *fences);
-bool disruptor_is_alone(const struct disruptor_core *core,
-			const struct disruptor_waiter *waiter);
 void disruptor_fences_came(struct disruptor_core *core,
 			   const struct disruptor_fences *fences);
 void disruptor_disarm(struct disruptor_core *core,

@@ -24,12 +24,6 @@ struct sleeper {
 	bool fired;
 };
 
-/* Under ring->wait_lock, which STATS does not take. */
-static void count(u64 *times)
-{
-	WRITE_ONCE(*times, *times + 1);
-}
-
 /* The task cannot be gone: to leave it must disarm, under ring->wait_lock. */
 static void fire_sleeper(struct disruptor_waiter *waiter)
 {
@@ -114,7 +108,7 @@ long disruptor_wake(struct disruptor_handle *handle, unsigned long flags)
 		return 0;
 	}
 	spin_lock(&ring->wait_lock);
-	count(&ring->seats[handle->seat].wakes);
+	disruptor_count(&ring->seats[handle->seat].wakes);
 	disruptor_fire_met(&ring->core);
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
 		disruptor_unfence(&ring->core, handle->publishes);
@@ -176,7 +170,7 @@ static int enter_wait(struct disruptor_handle *handle)
 	spin_lock(&ring->wait_lock);
 	if (handle->waits < DISRUPTOR_MAX_WAITS) {
 		handle->waits++;
-		count(&ring->seats[handle->seat].sleeps);
+		disruptor_count(&ring->seats[handle->seat].sleeps);
 		err = 0;
 	}
 	spin_unlock(&ring->wait_lock);

@@ -216,16 +216,14 @@ static bool sleeps_often(struct disruptor_fencing *fencing, u64 now)
 }
 
 static void choose_fences(struct disruptor_core *core,
-			  const struct disruptor_seat_set *seats,
 			  struct disruptor_fences *fences)
 {
 	unsigned int seat;
 
-	*fences = (struct disruptor_fences){};
 	for (seat = 0; seat <= core->nr_consumers; seat++) {
 		struct disruptor_fencing *fencing = &core->fencing[seat];
 
-		if (!has_seat(seats, seat))
+		if (!has_seat(&fences->all, seat))
 			continue;
 		if (sleeps_often(fencing, counter(core, seat)) &&
 		    fencing->state == DISRUPTOR_FENCING_OFF) {
@@ -234,9 +232,7 @@ static void choose_fences(struct disruptor_core *core,
 		}
 		if (fencing->state != DISRUPTOR_FENCING_ON) {
 			add_seat(&fences->heavy, seat);
-			/* STATS does not take the lock. */
-			WRITE_ONCE(fencing->interrupts,
-				   fencing->interrupts + 1);
+			disruptor_count(&fencing->interrupts);
 		}
 	}
 }
@@ -249,8 +245,6 @@ static void choose_fences(struct disruptor_core *core,
 void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 		   struct disruptor_fences *fences)
 {
-	struct disruptor_seat_set seats;
-
 	if (!waiter->link) {
 		waiter->next = core->waiters;
 		if (waiter->next)
@@ -258,26 +252,10 @@ void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 		waiter->link = &core->waiters;
 		core->waiters = waiter;
 	}
-	held_up_by(core, waiter, &seats);
-	choose_fences(core, &seats, fences);
+	*fences = (struct disruptor_fences){};
+	held_up_by(core, waiter, &fences->all);
+	choose_fences(core, fences);
 	tell_publishers(core);
-}
-
-/*
- * Does nobody else wait, and is its target met as soon as one publisher gets to its
- * wake_at?  Several producers have to look where the first gap is.
- */
-bool disruptor_is_alone(const struct disruptor_core *core,
-			const struct disruptor_waiter *waiter)
-{
-	struct disruptor_seat_set seats;
-
-	if (core->waiters != waiter || waiter->next)
-		return false;
-	held_up_by(core, waiter, &seats);
-	if (seats.producers)
-		return !seats.consumers && !core->availability;
-	return !(seats.consumers & (seats.consumers - 1));
 }
 
 void disruptor_fences_came(struct disruptor_core *core,

@@ -501,34 +501,35 @@ inline wake()
 	fi
 }
 
+/* is_alone(), of what held_up_by() has found */
+inline find_alone()
+{
+	i = 0;
+	k = 0;
+	do
+	:: i < SEATS ->
+	   if
+	   :: armed[i] -> k++
+	   :: else
+	   fi;
+	   i++
+	:: else -> break
+	od;
+	alone = k == 1 && (found & (found - 1)) == 0;
+	k = 0
+}
+
 inline tell_alone()
 {
-	d_step {
-		i = 0;
-		k = 0;
-		do
-		:: i < SEATS ->
-		   if
-		   :: armed[i] -> k++
-		   :: else
-		   fi;
-		   i++
-		:: else -> break
-		od;
-		held_up_by(WAITER);
-		done = k == 1 && (found & (found - 1)) == 0;
-		found = 0;
-		k = 0
-	};
 #ifdef ALONE_STAYS
 	if
-	:: done -> buffer[me]!ALONE_SEAT,(1 + me)
+	:: alone -> buffer[me]!ALONE_SEAT,(1 + me)
 	:: else
 	fi;
 #else
-	buffer[me]!ALONE_SEAT,(done -> 1 + me : 0);
+	buffer[me]!ALONE_SEAT,(alone -> 1 + me : 0);
 #endif
-	done = false
+	alone = false
 }
 
 inline forget_fired()
@@ -537,6 +538,7 @@ inline forget_fired()
 }
 #else
 #define wake()		wake_met()
+#define find_alone()	skip
 #define tell_alone()	skip
 #define forget_fired()	skip
 #endif
@@ -636,7 +638,8 @@ inline arm()
 #ifndef ALONE
 		fired[WAITER] = false;
 #endif
-		held_up_by(WAITER)
+		held_up_by(WAITER);
+		find_alone()
 	};
 	choose_fences();
 #ifdef INTERRUPT_FIRST
@@ -801,7 +804,7 @@ inline publish()
 
 #define VARIABLES	byte seq, word, k, heavy, coming, seen, wanted_events, \
 			     reached; \
-			bool fenced, ask, much, done, over, gone
+			bool fenced, ask, much, done, over, gone, alone
 
 /*
  * What the producer waits for when it is short of room, as a barrier: see

@@ -104,8 +104,8 @@ static bool fire_first(struct private_ring *ring, unsigned int seat)
 /* Under ring->lock, and the wake comes as soon as it is given back. */
 static void fire(struct disruptor_waiter *waiter)
 {
-	struct disruptor_role *role = (struct disruptor_role *)
-		((char *)waiter - offsetof(struct disruptor_role, waiter));
+	struct disruptor_role *role = container_of(waiter, struct disruptor_role,
+						   waiter);
 	struct private_ring *ring = role->local;
 
 	if (fire_first(ring, role->seat))
@@ -404,16 +404,11 @@ static bool wake_alone(struct private_ring *ring)
 	return true;
 }
 
-static void count(uint64_t *of)
-{
-	__atomic_store_n(of, load_relaxed(of) + 1, __ATOMIC_RELAXED);
-}
-
 void private_wake(struct disruptor_role *role, unsigned int flags)
 {
 	struct private_ring *ring = role->local;
 
-	count(&ring->seats[role->seat].wakes);
+	disruptor_count(&ring->seats[role->seat].wakes);
 	if (!flags && wake_alone(ring))
 		return;
 	lock(ring);
@@ -421,6 +416,21 @@ void private_wake(struct disruptor_role *role, unsigned int flags)
 	if (flags & DISRUPTOR_WAKE_UNFENCE)
 		disruptor_unfence(&ring->core, role->publishes);
 	unlock(ring);
+}
+
+/*
+ * Does nobody else wait, and is its target met as soon as one of @seats, which hold
+ * it up, gets to its wake_at?  Several producers have to look where the first gap is.
+ */
+static bool is_alone(const struct disruptor_core *core,
+		     const struct disruptor_waiter *waiter,
+		     const struct disruptor_seat_set *seats)
+{
+	if (core->waiters != waiter || waiter->next)
+		return false;
+	if (seats->producers)
+		return !seats->consumers && !core->availability;
+	return !(seats->consumers & (seats->consumers - 1));
 }
 
 /* After this, look once more before sleeping. */
@@ -440,7 +450,7 @@ static int arm(struct disruptor_role *role, uint64_t target)
 	waiter->seen = seen;
 	disruptor_arm(&ring->core, waiter, &fences);
 	__atomic_store_n(&ring->alone,
-			 disruptor_is_alone(&ring->core, waiter) ?
+			 is_alone(&ring->core, waiter, &fences.all) ?
 			 1 + role->seat : 0, __ATOMIC_RELAXED);
 	unlock(ring);
 
@@ -492,7 +502,7 @@ int private_sleep(struct disruptor_role *role, uint64_t target,
 		target -= min(target, slots);
 	err = sleep_armed(role, target, deadline_ns, halted);
 
-	count(&ring->seats[role->seat].sleeps);
+	disruptor_count(&ring->seats[role->seat].sleeps);
 	if (load_acquire(fired_of(role)))
 		return err;
 	lock(ring);
