@@ -124,7 +124,7 @@ static char *map;
  * @prepare: what must be done before it, each time, without faults
  * @make: it; 0 or more, or -errno
  * @undo: after it succeeded, with what it answered, without faults
- * @settle: after it failed: undo @prepare
+ * @settle: after it failed, with what it answered: undo @prepare
  * @errors: those it may answer
  * @watch: the ring whose state it must leave alone when it fails
  * @joins: but for its epoch, for it may have had to take a join back
@@ -134,7 +134,7 @@ struct call {
 	void (*prepare)(void);
 	int (*make)(void);
 	void (*undo)(int answer);
-	void (*settle)(void);
+	void (*settle)(int answer);
 	int errors[4];
 	int *watch;
 	bool joins;
@@ -198,7 +198,7 @@ static bool inject_one(struct __test_metadata *_metadata,
 	if (answer >= 0 && call->undo)
 		call->undo(answer);
 	else if (answer < 0 && call->settle)
-		call->settle();
+		call->settle(answer);
 	return met;
 }
 
@@ -373,7 +373,7 @@ static int unlink_by_name(void)
 	return ring_unlink(NAME "-2");
 }
 
-static void unlink_it(void)
+static void unlink_it(int answer)
 {
 	ring_unlink(NAME "-2");
 }
@@ -390,15 +390,10 @@ static int unlink_by_fd(void)
 	return ring_ioctl(other, DISRUPTOR_IOC_UNLINK, &args);
 }
 
-static void close_other(void)
+static void close_other(int answer)
 {
-	unlink_it();
+	ring_unlink(NAME "-2");
 	close(other);
-}
-
-static void close_other_after(int answer)
-{
-	close_other();
 }
 
 TEST_F(faults, open_and_unlink)
@@ -409,7 +404,7 @@ TEST_F(faults, open_and_unlink)
 	       .make = unlink_by_name, .settle = unlink_it,
 	       .errors = { EFAULT }, .watch = &ring);
 	INJECT("UNLINK by fd", .prepare = name_the_other, .make = unlink_by_fd,
-	       .undo = close_other_after, .settle = close_other,
+	       .undo = close_other, .settle = close_other,
 	       .errors = { EFAULT }, .watch = &other);
 }
 
@@ -573,15 +568,10 @@ static int adopt_an_event(void)
 }
 
 /* What it has adopted is left by another dead worker then. */
-static void drop_adopter(void)
+static void drop_adopter(int answer)
 {
 	munmap(map, 2 * page_bytes());
 	close(role);
-}
-
-static void drop_adopter_after(int answer)
-{
-	drop_adopter();
 }
 
 TEST_F(faults, adopt)
@@ -594,7 +584,7 @@ TEST_F(faults, adopt)
 	publish(&writer, 1);
 	close(take_worker(true));
 	INJECT("ADOPT", .prepare = make_adopter, .make = adopt_an_event,
-	       .undo = drop_adopter_after, .settle = drop_adopter,
+	       .undo = drop_adopter, .settle = drop_adopter,
 	       .errors = { EFAULT }, .watch = &group);
 }
 
@@ -614,7 +604,7 @@ static void close_both(int answer)
 	close(other);
 }
 
-static void check_and_close(void)
+static void check_and_close(int answer)
 {
 	const struct disruptor_control *control = map_control(other);
 
@@ -653,23 +643,18 @@ static int close_c(void)
 	return close(role);
 }
 
-static void close_role(void)
+static void close_role(int answer)
 {
 	close(role);
-}
-
-static void close_role_after(int answer)
-{
-	close_role();
 }
 
 TEST_F(faults, detach_evict_and_close)
 {
 	INJECT("DETACH", .prepare = take_c, .make = detach_c,
-	       .undo = close_role_after, .settle = close_role,
+	       .undo = close_role, .settle = close_role,
 	       .errors = { EFAULT }, .watch = &ring);
 	INJECT("EVICT", .prepare = take_c, .make = evict_c,
-	       .undo = close_role_after, .settle = close_role,
+	       .undo = close_role, .settle = close_role,
 	       .errors = { EFAULT }, .watch = &ring);
 	INJECT("close", .prepare = take_c, .make = close_c);
 }
@@ -745,7 +730,7 @@ static int get_ring_stats(void)
 	return stats_of(ring, &full);
 }
 
-static void check_still_new(void)
+static void check_still_new(int answer)
 {
 	if (!(ring_events() & POLLPRI))
 		abort();
@@ -786,7 +771,7 @@ static void unmap_it(int answer)
 	munmap(map, map_bytes);
 }
 
-static void unmap_now(void)
+static void unmap_now(int answer)
 {
 	munmap(map, map_bytes);
 }
@@ -970,24 +955,19 @@ static int wait_in_epoll(void)
 	return epoll_wait(epoll, &event, 1, 0) < 0 ? -errno : 0;
 }
 
-static void close_epoll(void)
+static void close_epoll(int answer)
 {
 	publish(&consumer, producer.next);
 	close(epoll);
 }
 
-static void close_epoll_after(int answer)
-{
-	close_epoll();
-}
-
 TEST_F(faults, epoll)
 {
 	INJECT("EPOLL_CTL_ADD", .prepare = make_epoll, .make = add_to_epoll,
-	       .undo = close_epoll_after, .settle = close_epoll,
+	       .undo = close_epoll, .settle = close_epoll,
 	       .errors = { ENOMEM, EFAULT });
 	INJECT("epoll_wait", .prepare = make_full_epoll, .make = wait_in_epoll,
-	       .undo = close_epoll_after, .settle = close_epoll,
+	       .undo = close_epoll, .settle = close_epoll,
 	       .errors = { ENOMEM, EFAULT });
 }
 
@@ -999,17 +979,12 @@ static void make_uring(void)
 		abort();
 }
 
-static void close_uring(void)
+static void close_uring(int answer)
 {
 	munmap(uring.ring, uring.params.cq_off.cqes +
 	       uring.params.cq_entries * sizeof(struct io_uring_cqe));
 	munmap(uring.sqes, ENTRIES * sizeof(*uring.sqes));
 	close(uring.fd);
-}
-
-static void close_uring_after(int answer)
-{
-	close_uring();
 }
 
 /* What io_uring took completes, or fails with memory's error. */
@@ -1046,14 +1021,14 @@ static int uring_poll(void)
 TEST_F(faults, io_uring)
 {
 	INJECT("WAIT by io_uring that is met", .prepare = make_uring,
-	       .make = uring_wait_met, .undo = close_uring_after,
+	       .make = uring_wait_met, .undo = close_uring,
 	       .settle = close_uring, .errors = { ENOMEM, EAGAIN, EFAULT });
 	INJECT("WAIT by io_uring that sleeps", .prepare = make_uring,
-	       .make = uring_wait_sleeps, .undo = close_uring_after,
+	       .make = uring_wait_sleeps, .undo = close_uring,
 	       .settle = close_uring,
 	       .errors = { ENOMEM, EAGAIN, EFAULT, ECANCELED });
 	INJECT("poll by io_uring", .prepare = make_uring, .make = uring_poll,
-	       .undo = close_uring_after, .settle = close_uring,
+	       .undo = close_uring, .settle = close_uring,
 	       .errors = { ENOMEM, EAGAIN, EFAULT });
 	EXPECT_EQ(NOBODY, told_wake_at(producer.control, 0));
 }

@@ -5,10 +5,9 @@
  * what its tracepoints tell.
  */
 #include "module.h"	/* first: it asks libc for all it has */
+#include "orphans.h"
 
 #include <sys/resource.h>
-
-#include <disruptor.h>
 
 #include "kselftest_harness.h"
 
@@ -182,18 +181,6 @@ TEST_F(trace, tells_the_life_of_a_ring_and_its_roles)
 	EXPECT_EQ(1, TRACED(" cursor=3\n"));
 }
 
-static int take_and_die(void *context)
-{
-	struct disruptor_worker *worker;
-	struct disruptor_range range;
-	int *ring = context;
-
-	CHILD_CHECK(!disruptor_worker_from_fd(&worker,
-					      attach_consumer(*ring, "a", NULL)));
-	CHILD_CHECK(!disruptor_worker_try_take(worker, 2, &range));
-	return raise(SIGKILL);
-}
-
 TEST_F(trace, tells_what_a_dead_worker_left_and_who_has_it_now)
 {
 	int ring = ring_create(.slots = 16, .graph = "a*2");
@@ -203,7 +190,7 @@ TEST_F(trace, tells_what_a_dead_worker_left_and_who_has_it_now)
 
 	ASSERT_NE(NULL, cursor);
 	counter_set(cursor, 3);
-	EXPECT_EQ(-SIGKILL, in_child(take_and_die, &ring));
+	EXPECT_TRUE(leave_two_orphans(ring, "a"));
 	ASSERT_TRUE(BECOMES_TRUE(TRACED("disruptor_orphan: ") > 0, 5000));
 	EXPECT_LE(1, TRACED(" seat=1 name=a lo=0 hi=2\n"));
 	EXPECT_EQ(0, TRACED("disruptor_adopt: "));
