@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the rig's scripts share.  Sourced, by bash with -euo pipefail.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154 # used by them; set by them
 
 rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$rig/../.." && pwd)
@@ -61,4 +61,26 @@ warnings()
 {
 	grep -iE 'warning:|error:|objtool:' "$1" |
 		grep -vE '^warning: the compiler differs|^readelf: Warning' || :
+}
+
+# What guests are made of and what runs them, besides kernel, module and programs.
+guest_files=("$rig"/{boot,init,as-user,lib.sh,tap})
+
+# kept_device_tests NAME LOGDIR - the device tests on $kernel, which is in $dir, with
+# $module and $programs.  A few at a time, whose results are kept together.
+kept_device_tests()
+{
+	local names name files
+
+	while read -r -a names; do
+		files=()
+		for name in "${names[@]}"; do
+			files+=("$top/selftests/device/$name.c" "$programs/$name")
+			[[ ! -e $programs/$name.32 ]] || files+=("$programs/$name.32")
+		done
+		"$rig/kept" "$1: ${names[*]}" "$2/device-${names[0]}.out" \
+			"$dir/vmlinuz" "$module" "${guest_files[@]}" "$rig/guest-tests" "${files[@]}" \
+			-- "$rig/check-device" --kernel "$kernel" --log "$2/${names[0]}" "${names[@]}" \
+			</dev/null
+	done < <(basename -s .c "$top"/selftests/device/*.c | xargs -n 6)
 }
