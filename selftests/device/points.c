@@ -333,7 +333,7 @@ static int produce_multi(struct disruptor_multi *multi)
 
 	n = 1 + chance_below(&chances, MOST_CLAIM);
 	life->about = life->done + n;
-	CHILD_CHECK(!disruptor_multi_claim_until(multi, n, in_ms(GOES_ON_MS), &lo));
+	CHILD_CHECK(!disruptor_multi_claim_until(multi, n, in_ms(GOES_ON_MS * patience()), &lo));
 	for (i = 0; i < n; i++)
 		write_event(disruptor_multi_slot(multi, lo + i), life->done + i);
 	publish_parts(multi, lo, lo + n);
@@ -347,7 +347,7 @@ static int produce_single(struct disruptor_producer *producer)
 
 	n = 1 + chance_below(&chances, MOST_CLAIM);
 	life->about = life->done + n;
-	CHILD_CHECK(!disruptor_claim_until(producer, n, in_ms(GOES_ON_MS), &lo));
+	CHILD_CHECK(!disruptor_claim_until(producer, n, in_ms(GOES_ON_MS * patience()), &lo));
 	for (i = 0; i < n; i++)
 		write_event(disruptor_producer_slot(producer, lo + i),
 			    life->done + i);
@@ -980,7 +980,7 @@ static void watch(struct plant *plant)
 static bool kill_at(struct plant *plant, struct stage *victim,
 		    unsigned int point, unsigned int nth)
 {
-	uint64_t end_ns = now_ns() + GOES_ON_MS * 1000000ULL;
+	uint64_t end_ns = in_ms(GOES_ON_MS * patience());
 	unsigned int round = chance_below(&plant->chances, 3);
 	int status = 0;
 

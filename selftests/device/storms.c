@@ -195,7 +195,7 @@ static unsigned int leaks(const struct usage *before, const struct usage *after,
 static unsigned int leaks_that_stay(const struct usage *before, long rounds)
 {
 	struct usage after;
-	uint64_t end_ns = now_ns() + SETTLE_MS * 1000000ULL;
+	uint64_t end_ns = in_ms(SETTLE_MS * patience());
 
 	do {
 		if (!measure(&after))
