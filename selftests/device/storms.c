@@ -14,6 +14,7 @@
 
 #define MODULE_REFCNT	"/sys/module/disruptor/refcnt"
 #define SETTLE_MS	10000
+#define FEW_ROUNDS	4
 
 /* ---- what the kernel has in use --------------------------------------------- */
 
@@ -404,9 +405,15 @@ TEST_F(storms, of_attaches_give_each_role_to_one)
 
 /* ---- killed in the middle ------------------------------------------------------- */
 
+/**
+ * struct makers - processes that make rings, until they are killed
+ * @rounds: how many they have made
+ * @most_us: how long one lives, at most
+ */
 struct makers {
 	uint64_t chances;
 	uint64_t rounds;
+	unsigned int most_us;
 };
 
 /* Whatever it is about when it dies. */
@@ -415,7 +422,7 @@ static int make_and_map(void *context)
 	struct makers *makers = context;
 	uint64_t chances = makers->chances;
 
-	for (;; makers->rounds++) {
+	for (;; shared_store(&makers->rounds, makers->rounds + 1)) {
 		int ring = ring_create(.slots = 1024, .slot_size = 256,
 				       .graph = "a b?");
 		int producer = attach_producer(ring, NULL);
@@ -437,12 +444,25 @@ static int make_and_map(void *context)
 	}
 }
 
+/* A few rounds, however long this kernel takes for them. */
+static bool choose_lifetime(struct makers *makers)
+{
+	uint64_t begun_ns = now_ns();
+	pid_t pid = stage_start(make_and_map, makers);
+	bool made = BECOMES_TRUE(shared_load(&makers->rounds) >= FEW_ROUNDS,
+				 SETTLE_MS);
+
+	makers->most_us = (now_ns() - begun_ns) / 1000;
+	kill(pid, SIGKILL);
+	return child_wait(pid) == -SIGKILL && made;
+}
+
 static int kill_makers(struct makers *makers, unsigned int deaths)
 {
 	while (deaths--) {
 		pid_t pid = stage_start(make_and_map, makers);
 
-		usleep(chance_below(&makers->chances, 4000));
+		usleep(chance_below(&makers->chances, makers->most_us));
 		kill(pid, SIGKILL);
 		CHILD_CHECK(child_wait(pid) == -SIGKILL);
 	}
@@ -457,6 +477,7 @@ TEST_F_TIMEOUT(storms, of_deaths_leave_nothing, 120)
 
 	ASSERT_NE(NULL, makers);
 	makers->chances = self->chances;
+	ASSERT_TRUE(choose_lifetime(makers));
 	ASSERT_EQ(0, kill_makers(makers, 10));
 	ASSERT_TRUE(measure(&self->before));
 	makers->rounds = 0;
