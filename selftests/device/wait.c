@@ -298,7 +298,7 @@ TEST_F(wait, ends_at_its_deadline_not_before_and_hardly_after)
 {
 	static const unsigned int ms[] = { 1, 5, 30, 200 };
 	__u64 deadline, back, reached;
-	unsigned int i, try, sleeps = 0;
+	unsigned int i, try, calls = 0;
 
 	publish(&self->producer, 1);
 	for (i = 0; i < 4; i++) {
@@ -308,14 +308,16 @@ TEST_F(wait, ends_at_its_deadline_not_before_and_hardly_after)
 			EXPECT_EQ(-ETIMEDOUT, wait_until(self->a.fd, 2, deadline,
 							 &reached));
 			back = now_ns();
-			sleeps++;
+			calls++;
 			EXPECT_EQ(1, reached);
 			EXPECT_LE(deadline, back);
 		}
 		EXPECT_FALSE(is_late(deadline, back));
-		EXPECT_EQ(sleeps, seat_stats(self->ring, self->a.seat).sleeps);
 		EXPECT_EQ(NOBODY, told_wake_at(self->a.control, 0));
 	}
+	/* The shorter ones may be over before there is a sleep. */
+	EXPECT_LT(0, seat_stats(self->ring, self->a.seat).sleeps);
+	EXPECT_GE(calls, seat_stats(self->ring, self->a.seat).sleeps);
 }
 
 TEST_F(wait, without_a_deadline_has_none)
