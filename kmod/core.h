@@ -167,6 +167,15 @@ static inline u64 disruptor_consumer_bit(unsigned int seat)
 	return 1ULL << (seat - DISRUPTOR_SEAT_CONSUMER(0));
 }
 
+/* The first of a set of consumers that has some, which is taken out of it. */
+static inline unsigned int disruptor_pop_consumer(u64 *set)
+{
+	unsigned int first = __ffs64(*set);
+
+	*set &= *set - 1;
+	return DISRUPTOR_SEAT_CONSUMER(first);
+}
+
 static inline bool disruptor_is_present(const struct disruptor_core *core,
 					unsigned int seat)
 {

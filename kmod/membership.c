@@ -110,17 +110,14 @@ u64 disruptor_barrier_since(const struct disruptor_core *core, unsigned int seat
 	u64 mask = READ_ONCE(core->control->seat[seat].waits_on);
 	u64 lowest = load_counter(core, DISRUPTOR_SEAT_PRODUCERS);
 	u64 sequence = 0;
-	unsigned int i;
 
 	if (sees_gaps(core, mask)) {
 		if (seat != DISRUPTOR_SEAT_PRODUCERS)
 			sequence = disruptor_position(core, seat);
 		return first_gap(core, max(sequence, seen), lowest, most);
 	}
-	for (i = 0; i < core->nr_consumers; i++) {
-		if (!(mask & 1ULL << i))
-			continue;
-		sequence = load_counter(core, DISRUPTOR_SEAT_CONSUMER(i));
+	while (mask) {
+		sequence = load_counter(core, disruptor_pop_consumer(&mask));
 		lowest = min(lowest, sequence);
 	}
 	return lowest;

@@ -9,6 +9,7 @@
 #ifdef __KERNEL__
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
 #include <linux/errno.h>
@@ -43,6 +44,8 @@ typedef uint64_t u64;
 	((type *)((char *)(p) - offsetof(type, member)))
 
 #define cond_resched()		((void)0)
+
+#define __ffs64(x)		((unsigned int)__builtin_ctzll(x))
 
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))

@@ -54,11 +54,18 @@ static u64 counter(const struct disruptor_core *core, unsigned int seat)
 	return READ_ONCE(*disruptor_counter(core, seat));
 }
 
-static bool has_seat(const struct disruptor_seat_set *set, unsigned int seat)
+/* Take one of @set out of it, and say which; false: there is none. */
+static bool pop_seat(struct disruptor_seat_set *set, unsigned int *seat)
 {
-	if (seat == DISRUPTOR_SEAT_PRODUCERS)
-		return set->producers;
-	return set->consumers & disruptor_consumer_bit(seat);
+	if (set->producers) {
+		set->producers = false;
+		*seat = DISRUPTOR_SEAT_PRODUCERS;
+		return true;
+	}
+	if (!set->consumers)
+		return false;
+	*seat = disruptor_pop_consumer(&set->consumers);
+	return true;
 }
 
 static void add_seat(struct disruptor_seat_set *set, unsigned int seat)
@@ -131,13 +138,13 @@ static void held_up_by(const struct disruptor_core *core,
 {
 	u64 mask = core->control->seat[waiter->seat].waits_on;
 	u64 least = goal(core, waiter);
-	unsigned int i;
+	u64 rest = mask;
 
 	*seats = (struct disruptor_seat_set){};
-	for (i = 0; i < core->nr_consumers; i++) {
-		unsigned int seat = DISRUPTOR_SEAT_CONSUMER(i);
+	while (rest) {
+		unsigned int seat = disruptor_pop_consumer(&rest);
 
-		if (mask & 1ULL << i && counter(core, seat) < least)
+		if (counter(core, seat) < least)
 			add_seat(seats, seat);
 	}
 	if (!seats->consumers) {
@@ -178,26 +185,32 @@ static u64 wanted_at(const struct disruptor_core *core,
 	return goal(core, waiter);
 }
 
+/* @waiter's part in when each publisher is next wanted. */
+static void want_publishers(const struct disruptor_core *core,
+			    const struct disruptor_waiter *waiter, u64 *wake_at)
+{
+	struct disruptor_seat_set seats;
+	unsigned int seat;
+
+	held_up_by(core, waiter, &seats);
+	while (pop_seat(&seats, &seat)) {
+		u64 at = wanted_at(core, waiter, seat);
+
+		wake_at[seat] = min(wake_at[seat], at);
+	}
+}
+
 /* Tell every publisher when it is next wanted. */
 static void tell_publishers(struct disruptor_core *core)
 {
 	u64 wake_at[DISRUPTOR_MAX_SEATS];
-	struct disruptor_seat_set seats;
 	struct disruptor_waiter *waiter;
 	unsigned int seat;
 
 	for (seat = 0; seat <= core->nr_consumers; seat++)
 		wake_at[seat] = DISRUPTOR_NOBODY_SLEEPS;
-	for (waiter = core->waiters; waiter; waiter = waiter->next) {
-		held_up_by(core, waiter, &seats);
-		for (seat = 0; seat <= core->nr_consumers; seat++) {
-			u64 at = wake_at[seat];
-
-			if (has_seat(&seats, seat))
-				at = wanted_at(core, waiter, seat);
-			wake_at[seat] = min(wake_at[seat], at);
-		}
-	}
+	for (waiter = core->waiters; waiter; waiter = waiter->next)
+		want_publishers(core, waiter, wake_at);
 	for (seat = 0; seat <= core->nr_consumers; seat++)
 		tell_publisher(core, seat, wake_at[seat]);
 }
@@ -218,13 +231,12 @@ static bool sleeps_often(struct disruptor_fencing *fencing, u64 now)
 static void choose_fences(struct disruptor_core *core,
 			  struct disruptor_fences *fences)
 {
+	struct disruptor_seat_set rest = fences->all;
 	unsigned int seat;
 
-	for (seat = 0; seat <= core->nr_consumers; seat++) {
+	while (pop_seat(&rest, &seat)) {
 		struct disruptor_fencing *fencing = &core->fencing[seat];
 
-		if (!has_seat(&fences->all, seat))
-			continue;
 		if (sleeps_often(fencing, counter(core, seat)) &&
 		    fencing->state == DISRUPTOR_FENCING_OFF) {
 			fencing->state = DISRUPTOR_FENCING_COMING;
@@ -261,12 +273,11 @@ void disruptor_arm(struct disruptor_core *core, struct disruptor_waiter *waiter,
 void disruptor_fences_came(struct disruptor_core *core,
 			   const struct disruptor_fences *fences)
 {
+	struct disruptor_seat_set rest = fences->coming;
 	unsigned int seat;
 
-	for (seat = 0; seat <= core->nr_consumers; seat++) {
-		if (has_seat(&fences->coming, seat))
-			core->fencing[seat].state = DISRUPTOR_FENCING_ON;
-	}
+	while (pop_seat(&rest, &seat))
+		core->fencing[seat].state = DISRUPTOR_FENCING_ON;
 }
 
 static void unlink_waiter(struct disruptor_waiter *waiter)
