@@ -226,7 +226,7 @@ static int do_theirs(void *unused)
 /* What another does goes on beside what we do, for a while. */
 static void race(void (*other)(void), void (*ours)(void))
 {
-	unsigned long end = jiffies + 4 * HZ;
+	unsigned long end = jiffies + 10 * HZ;
 	struct task_struct *task;
 
 	theirs = other;

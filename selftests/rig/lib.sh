@@ -73,14 +73,14 @@ kept_device_tests()
 	local names name files
 
 	while read -r -a names; do
-		files=()
+		files=("$dir/vmlinuz" "$module" "${guest_files[@]}" "$rig/guest-tests")
+		[[ ! -e $dir/cmdline ]] || files+=("$dir/cmdline")
 		for name in "${names[@]}"; do
 			files+=("$top/selftests/device/$name.c" "$programs/$name")
 			[[ ! -e $programs/$name.32 ]] || files+=("$programs/$name.32")
 		done
 		"$rig/kept" "$1: ${names[*]}" "$2/device-${names[0]}.out" \
-			"$dir/vmlinuz" "$module" "${guest_files[@]}" "$rig/guest-tests" "${files[@]}" \
-			-- "$rig/check-device" --kernel "$kernel" --log "$2/${names[0]}" "${names[@]}" \
+			"${files[@]}" -- "$rig/check-device" --kernel "$kernel" --log "$2/${names[0]}" "${names[@]}" \
 			</dev/null
 	done < <(basename -s .c "$top"/selftests/device/*.c | xargs -n 6)
 }
