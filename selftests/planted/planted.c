@@ -223,14 +223,17 @@ static int do_theirs(void *unused)
 	return 0;
 }
 
-/* What another does goes on beside what we do, for a while. */
-static void race(void (*other)(void), void (*ours)(void))
+/* What another does goes on beside what we do, on another processor, for a while. */
+static void race(void (*other)(void), void (*ours)(void), unsigned int seconds)
 {
-	unsigned long end = jiffies + 10 * HZ;
+	unsigned long end = jiffies + seconds * HZ;
 	struct task_struct *task;
 
 	theirs = other;
-	task = kthread_run(do_theirs, NULL, "planted");
+	set_cpus_allowed_ptr(current, cpumask_of(0));
+	task = kthread_create(do_theirs, NULL, "planted");
+	kthread_bind(task, 1);
+	wake_up_process(task);
 	while (time_before(jiffies, end)) {
 		ours();
 		cond_resched();
@@ -247,7 +250,7 @@ static noinline void count(void)
 
 static void data_race_of_two(void)
 {
-	race(count, count);
+	race(count, count, 4);
 }
 
 /* As user space does, which no kernel watches. */
@@ -263,7 +266,7 @@ static noinline void read_plainly(void)
 
 static void plain_read_of_what_programs_change(void)
 {
-	race(change_unseen, read_plainly);
+	race(change_unseen, read_plainly, 4);
 }
 
 static u64 message;
@@ -291,7 +294,8 @@ static noinline void receive(void)
 
 static void barrier_forgotten(void)
 {
-	race(send, receive);
+	/* The message must be watched, and then the end of send(): seldom both are. */
+	race(send, receive, 30);
 }
 
 /* -------------------------------------------------------------------------------------- */
