@@ -336,7 +336,7 @@ TEST_F_TIMEOUT(many, a_chain_of_sixty_four, 90)
 	run->nr = MAX_STAGES;
 	for (i = 1; i < run->nr; i++)
 		run->after[i] = 1ULL << (i - 1);
-	run->slots = 64;
+	run->slots = 1024;
 	run->stamping = true;
 	EXPECT_EQ(0, run_all(run, 3000));
 }
