@@ -771,11 +771,6 @@ static void unmap_it(int answer)
 	munmap(map, map_bytes);
 }
 
-static void unmap_now(int answer)
-{
-	munmap(map, map_bytes);
-}
-
 static void map_now(void)
 {
 	if (map_it())
@@ -836,15 +831,15 @@ static void inject_into_maps(struct __test_metadata *_metadata)
 	INJECT("mmap", .make = map_it, .undo = unmap_it,
 	       .errors = { ENOMEM }, .watch = &ring);
 	INJECT("a page fault", .prepare = map_far_away, .make = touch_it,
-	       .undo = unmap_it, .settle = unmap_now, .watch = &ring);
+	       .undo = unmap_it, .settle = unmap_it, .watch = &ring);
 	INJECT("munmap", .prepare = map_now, .make = unmap_half,
-	       .undo = unmap_it, .settle = unmap_now, .errors = { ENOMEM },
+	       .undo = unmap_it, .settle = unmap_it, .errors = { ENOMEM },
 	       .watch = &ring);
 	INJECT("mprotect", .prepare = map_now, .make = protect_half,
-	       .undo = unmap_it, .settle = unmap_now, .errors = { ENOMEM },
+	       .undo = unmap_it, .settle = unmap_it, .errors = { ENOMEM },
 	       .watch = &ring);
 	INJECT("mremap", .prepare = map_now, .make = move_it,
-	       .undo = unmap_both, .settle = unmap_now, .errors = { ENOMEM },
+	       .undo = unmap_both, .settle = unmap_it, .errors = { ENOMEM },
 	       .watch = &ring);
 }
 
