@@ -41,7 +41,7 @@ help:
 	@echo 'make uninstall, make dkms-uninstall, make clean'
 
 library:
-	$(userlib)
+	+$(userlib)
 
 # Not `make kernelrelease`, which is another number in Debian's headers.
 release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease) 2>/dev/null)
@@ -112,7 +112,7 @@ bench-wait:
 	$(MAKE) -C userlib/bench wait
 
 install: library
-	$(userlib) install
+	+$(userlib) install
 	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 	$(INSTALL) -d $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(LOADDIR)
 	$(INSTALL) -m 644 kmod/60-disruptor.rules $(DESTDIR)$(UDEVDIR)
@@ -120,7 +120,7 @@ install: library
 	$(if $(DESTDIR),,-! command -v udevadm >/dev/null || udevadm control --reload)
 
 uninstall:
-	$(userlib) uninstall
+	+$(userlib) uninstall
 	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
 	rm -f $(DESTDIR)$(UDEVDIR)/60-disruptor.rules $(DESTDIR)$(LOADDIR)/disruptor.conf
 
