@@ -45,16 +45,6 @@ shell_quote()
 	done
 }
 
-# The modules of one kernel are built in one place, whoever asks first.
-locked()
-{
-	local name=$1
-
-	shift
-	mkdir -p "$cache"
-	flock "$cache/$name.lock" "$@"
-}
-
 # What compilers and checkers have to say in the log $1 of a build.  Compilers of
 # another patch level are what stable releases bring.
 warnings()
@@ -63,10 +53,10 @@ warnings()
 		grep -vE '^warning: the compiler differs|^readelf: Warning' || :
 }
 
-# Tests that cannot be run, for want of what they are run with, in words for `tap`.
-missing()
+# In words for `tap`: what gave no verdict, and its exit status (1).
+broken()
 {
-	printf '%s\n' "# rig: begin $1" "# rig: end 1"
+	printf '%s\n' "# rig: begin $1" "# rig: end ${2-1}"
 }
 
 # What guests are made of and what runs them, besides kernel, module and programs.
