@@ -387,6 +387,12 @@ static inline pid_t hunter_start(struct hunt *hunt, struct hunter *h,
 			   churn_main : consumer_main, h);
 }
 
+/* A wake is lost only to one who sleeps; and by visitors, if some came. */
+static inline bool was_hunt(const struct hunt *hunt, __u64 events, __u64 sleeps)
+{
+	return events && sleeps && (!hunt->churn || hunt->visits);
+}
+
 /* Zero, or what went wrong; says how much was slept. */
 static inline int hunt_run(struct hunt *hunt)
 {
@@ -417,6 +423,7 @@ static inline int hunt_run(struct hunt *hunt)
 	       full.seats[0].sequence, sleeps, hunt->polls, wakes);
 	printf("%llu interrupts, %lu visits, %lu lost wakes\n", interrupts,
 	       hunt->visits, hunt->lost);
+	bad += !was_hunt(hunt, full.seats[0].sequence, sleeps + hunt->polls);
 	close(hunt->ring);
 	return bad;
 }
