@@ -783,11 +783,16 @@ TEST(an_ungated_consumer_holds_nobody_until_it_is_back)
 	pair_close(&pair);
 }
 
-TEST(nothing_is_given_back_twice)
+/* As free() does: whoever gives up half way need not know how far it came. */
+TEST(nothing_can_be_given_back)
 {
 	disruptor_producer_detach(NULL);
 	disruptor_producer_end(NULL);
+	disruptor_multi_detach(NULL);
+	disruptor_multi_end(NULL);
 	disruptor_consumer_detach(NULL);
+	disruptor_worker_detach(NULL);
+	disruptor_observer_close(NULL);
 	disruptor_close(NULL);
 }
 
