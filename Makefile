@@ -12,18 +12,20 @@ rig	:= selftests/rig
 # So that the library's makefile has the same version and paths.
 userlib	:= $(MAKE) -C userlib VERSION=$(VERSION) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 
-all: library modules
+all: library benches modules
 
 help:
-	@echo 'make                  the library, and the module for KDIR'
+	@echo 'make                  the library, the benches, and the module for KDIR'
 	@echo '                      ($(KDIR))'
 	@echo 'make modules          the module alone, into build/modules/'
 	@echo 'make library          the library alone, into userlib/build/'
 	@echo 'make demo             watch processes pass a file through a ring [INPUT=file]'
-	@echo 'make check            all tests, in booted kernels; installs what it needs'
+	@echo 'make check            the tests, on Debian 12 and its kernel; installs what it needs'
 	@echo '                      [SUITES="library device ..."]'
-	@echo 'make check-kernels    the module and its tests on every kernel Debian has'
-	@echo '                      [KERNELS="6.1 6.12 newest arm64"]'
+	@echo 'make check-fresh      demo and check of the last commit in a Debian that has'
+	@echo '                      nothing installed (as root)'
+	@echo 'make check-kernels    the module and its tests on more kernels of Debian'
+	@echo '                      [KERNELS="6.1 6.12 newest arm64"] (as root)'
 	@echo 'make check-static     what every checker of sources has to say: nothing'
 	@echo 'make check-crash      a thousand deaths, and a report'
 	@echo 'make check-fuzz       fuzz the library and the module [FUZZ_SECONDS=45 SEED=]'
@@ -31,17 +33,19 @@ help:
 	@echo '                      memory that fails [SANITIZERS="debug kcsan"]'
 	@echo 'make check-coverage   what of the module and the library the tests reach'
 	@echo 'make soak             an hour of rings and deaths, and a report [SOAK_MINUTES=60]'
-	@echo 'make check-fresh      the same in a Debian that has nothing installed'
 	@echo 'make bench            ours beside others and the limits, in a few minutes'
 	@echo '                      [BENCH="--only OneToOne --rounds 20 ..."]'
 	@echo 'make bench-record     the whole of it, to be kept in userlib/bench/results/ [RECORD=name]'
 	@echo 'make bench-device     the module at full speed, in a kernel that is a program'
-	@echo 'make install          library, headers, manuals, udev rule [PREFIX= DESTDIR=]'
-	@echo 'make dkms-install     the module, for every kernel to come'
+	@echo 'make install          library, headers, benches, manuals, udev rule [PREFIX= DESTDIR=]'
+	@echo 'make dkms-install     the module, for every kernel to come, loaded at boot'
 	@echo 'make uninstall, make dkms-uninstall, make clean'
 
 library:
 	+$(userlib)
+
+benches: library
+	$(MAKE) -C userlib/bench
 
 # Not `make kernelrelease`, which is another number in Debian's headers.
 release	= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease) 2>/dev/null)
@@ -108,21 +112,17 @@ bench-record:
 bench-device:
 	@userlib/bench/run-device $(BENCH)
 
-bench-wait:
-	$(MAKE) -C userlib/bench wait
-
-install: library
+install: library benches
 	+$(userlib) install
 	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
-	$(INSTALL) -d $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(LOADDIR)
+	$(INSTALL) -d $(DESTDIR)$(UDEVDIR)
 	$(INSTALL) -m 644 kmod/60-disruptor.rules $(DESTDIR)$(UDEVDIR)
-	$(INSTALL) -m 644 kmod/disruptor.conf $(DESTDIR)$(LOADDIR)
 	$(if $(DESTDIR),,-! command -v udevadm >/dev/null || udevadm control --reload)
 
 uninstall:
 	+$(userlib) uninstall
 	$(MAKE) -C userlib/bench PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
-	rm -f $(DESTDIR)$(UDEVDIR)/60-disruptor.rules $(DESTDIR)$(LOADDIR)/disruptor.conf
+	rm -f $(DESTDIR)$(UDEVDIR)/60-disruptor.rules
 
 # What a module is built from, and where DKMS keeps it.
 sources	:= Kbuild dkms.conf kmod uapi
@@ -136,11 +136,14 @@ dkms-install: dkms-uninstall
 	$(DKMS) add disruptor/$(VERSION)
 	$(DKMS) build disruptor/$(VERSION)
 	$(DKMS) install disruptor/$(VERSION)
+	$(INSTALL) -d $(DESTDIR)$(LOADDIR)
+	$(INSTALL) -m 644 kmod/disruptor.conf $(DESTDIR)$(LOADDIR)
 
 dkms-uninstall:
 	test -z "$$($(DKMS) status disruptor/$(VERSION))" || \
 		$(DKMS) remove disruptor/$(VERSION) --all
 	rm -rf $(dkmsdir)
+	rm -f $(DESTDIR)$(LOADDIR)/disruptor.conf
 
 clean:
 	$(MAKE) -C userlib clean
@@ -148,7 +151,7 @@ clean:
 	$(MAKE) -C userlib/bench clean
 	rm -rf build selftests/library/build selftests/bench/build
 
-.PHONY: all help library modules check check-kernels check-static check-crash check-fuzz \
+.PHONY: all help library benches modules check check-kernels check-static check-crash check-fuzz \
 	check-sanitizers check-coverage check-fresh soak demo \
-	bench bench-device bench-record bench-wait install uninstall \
+	bench bench-device bench-record install uninstall \
 	dkms-install dkms-uninstall clean

@@ -32,23 +32,23 @@ static const char usage[] =
 "\n"
 "Exits with 1 if a run is void.\n";
 
-/* Beside the program where it was built, or where they were installed. */
+/* Beside the program where it was built, or where they are installed with it. */
 static const char *find_contenders(void)
 {
 	static char path[4096];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 16);
-	char *slash;
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	char *name;
 
 	if (options.contenders)
 		return options.contenders;
-	if (length > 0) {
-		path[length] = 0;
-		slash = strrchr(path, '/');
-		strcpy(slash + 1, "contenders");
-		if (!access(path, X_OK))
-			return path;
-	}
-	return CONTENDERS_DIR;
+	path[length > 0 ? length : 0] = 0;
+	name = strrchr(path, '/');
+	if (!name)
+		return "contenders";
+	strcpy(++name, "contenders");
+	if (access(path, X_OK))
+		strcpy(name, "../libexec/disruptor-bench");
+	return path;
 }
 
 static void list_contenders(const struct contenders *contenders)
