@@ -31,6 +31,8 @@ int disruptor_geometry_init(struct disruptor_geometry *geometry, u32 slots,
 		memory_slots *= 2;
 	if (unit < page_size && memory_slots < page_size / unit)
 		memory_slots = page_size / unit;
+	if (memory_slots * slot_size > DISRUPTOR_MAX_EVENTS_BYTES)
+		return -EINVAL;
 	geometry->slots = slots;
 	geometry->slot_size = slot_size;
 	geometry->index_mask = memory_slots - 1;

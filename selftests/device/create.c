@@ -76,6 +76,10 @@ TEST_F(create, refuses_slot_sizes_that_are_no_multiple_of_four_or_too_large)
 	CREATE_REFUSED(EINVAL, args.slot_size = 65535);
 	CREATE_REFUSED(EINVAL, args.slot_size = 65540);
 	CREATE_REFUSED(EINVAL, args.slot_size = ~3U);
+	/* More than the map has room for, twice. */
+	CREATE_REFUSED(EINVAL, (args.slots = 1 << 24, args.slot_size = 32768 + 4));
+	CREATE_REFUSED(EINVAL, (args.slots = 1 << 23, args.slot_size = 32768 + 4,
+				args.flags = DISRUPTOR_RING_OBSERVED));
 }
 
 TEST_F(create, refuses_unknown_flags_and_numbers_of_producers)

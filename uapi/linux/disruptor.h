@@ -37,6 +37,7 @@
 #define DISRUPTOR_MAX_SLOTS		(1U << 28)
 #define DISRUPTOR_MIN_SLOT_SIZE		4	/* bytes; and the unit of slot sizes */
 #define DISRUPTOR_MAX_SLOT_SIZE		65536	/* bytes */
+#define DISRUPTOR_MAX_EVENTS_BYTES	(1ULL << 39)	/* of all slots */
 #define DISRUPTOR_RING_NAME_LEN		64	/* with the final NUL */
 #define DISRUPTOR_CONSUMER_NAME_LEN	32	/* with the final NUL */
 
@@ -86,7 +87,7 @@ struct disruptor_consumer_config {
  * @slots: how many events the ring holds; a power of two up to
  *	DISRUPTOR_MAX_SLOTS
  * @slot_size: bytes of an event; a multiple of DISRUPTOR_MIN_SLOT_SIZE up to
- *	DISRUPTOR_MAX_SLOT_SIZE
+ *	DISRUPTOR_MAX_SLOT_SIZE; of all slots together DISRUPTOR_MAX_EVENTS_BYTES
  * @consumers: address of @nr_consumers structs disruptor_consumer_config
  * @nr_consumers: 0 to DISRUPTOR_MAX_CONSUMERS
  * @consumer_size: sizeof(struct disruptor_consumer_config)
