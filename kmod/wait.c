@@ -98,7 +98,7 @@ long disruptor_wake(struct disruptor_handle *handle, unsigned long flags)
 {
 	struct disruptor_ring *ring = handle->ring;
 
-	if (flags & ~DISRUPTOR_WAKE_FLAGS)
+	if (flags & ~DISRUPTOR_WAKE_FLAGS || flags == DISRUPTOR_WAKE_FLAGS)
 		return -EINVAL;
 	if (READ_ONCE(handle->revoked))
 		return -ESTALE;

@@ -108,6 +108,8 @@ TEST_F(wait, wake_refuses_unknown_flags_and_counts_what_it_takes)
 	EXPECT_EQ(-EINVAL, wake(self->a.fd, 1UL << 2));
 	EXPECT_EQ(-EINVAL, wake(self->a.fd, ~0UL));
 	EXPECT_EQ(-EINVAL, wake(self->a.fd, 1UL << 31));
+	EXPECT_EQ(-EINVAL, wake(self->a.fd, DISRUPTOR_WAKE_HALT |
+					    DISRUPTOR_WAKE_UNFENCE));
 	EXPECT_EQ(0, seat_stats(self->ring, self->a.seat).wakes);
 	EXPECT_EQ(0, wake(self->a.fd, 0));
 	EXPECT_EQ(0, wake(self->a.fd, DISRUPTOR_WAKE_UNFENCE));

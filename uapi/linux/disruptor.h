@@ -280,7 +280,7 @@ struct disruptor_info {
  * @losses: how often its fd was closed without, as a death does
  * @evictions: how often it was taken away
  * @sleeps: how often its holder was put to sleep by WAIT
- * @wakes: how often its holder called WAKE
+ * @wakes: how often its holder called WAKE, but for HALT
  * @interrupts: how often a waiter had its holder's processors interrupted; of
  *	several producers, at the cursor's seat, of workers, at their group's
  */
@@ -462,7 +462,7 @@ struct disruptor_wait_args {
  * On a role fd, with an int for argument: DISRUPTOR_WAKE_* or 0.  Wakes those
  * whose targets are met.  HALT: ends one wait on this fd with ECANCELED, the one
  * that is under way, or else the next that would sleep.  Returns 0.
- *   EINVAL     an unknown flag
+ *   EINVAL     an unknown flag, or HALT with another
  */
 #define DISRUPTOR_IOC_WAKE	_IO(DISRUPTOR_IOC_TYPE, 0x09)
 
