@@ -5,6 +5,7 @@
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/time_namespace.h>
 
 #include "internal.h"
 
@@ -213,6 +214,21 @@ static int wait_for_barrier(struct disruptor_handle *handle, u64 target,
 	return err;
 }
 
+/* A deadline of the caller's clock, which a time namespace may have moved. */
+static u64 host_deadline(u64 deadline_ns)
+{
+	struct timespec64 moved = {};
+	s64 ahead;
+
+	if (!deadline_ns || deadline_ns == U64_MAX)
+		return deadline_ns;
+	timens_add_monotonic(&moved);
+	ahead = timespec64_to_ns(&moved);
+	if (ahead > 0)
+		return deadline_ns - min_t(u64, deadline_ns, ahead);
+	return deadline_ns + min_t(u64, U64_MAX - deadline_ns, -ahead);
+}
+
 /* Of several producers, a target that is far away is work at every look. */
 static u64 most_ahead(const struct disruptor_core *core)
 {
@@ -237,8 +253,8 @@ int disruptor_wait_for(struct disruptor_handle *handle, u64 target,
 
 	if (target > own && target - own > most_ahead(core))
 		return -EINVAL;
-	err = wait_for_barrier(handle, target - min(target, ahead), deadline_ns,
-			       reached);
+	err = wait_for_barrier(handle, target - min(target, ahead),
+			       host_deadline(deadline_ns), reached);
 	*reached += ahead;
 	return err;
 }

@@ -324,6 +324,51 @@ TEST_F(wait, ends_at_its_deadline_not_before_and_hardly_after)
 	}
 }
 
+/* For a moment of this clock, which is another than its parent's. */
+static int wait_a_moment(void *context)
+{
+	__u64 deadline = in_ms(50);
+	int *fd = context;
+
+	CHILD_CHECK(wait_until(*fd, 1, deadline, NULL) == -ETIMEDOUT);
+	CHILD_CHECK(now_ns() >= deadline);
+	return 0;
+}
+
+#define NO_SUCH_TIME	77
+
+struct elsewhen {
+	int fd;
+	const char *offset;
+};
+
+/* CHILD_SECONDS is less than an hour. */
+static int wait_elsewhen(void *context)
+{
+	struct elsewhen *elsewhen = context;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWTIME) ||
+	    write_text("/proc/self/timens_offsets", elsewhen->offset))
+		return NO_SUCH_TIME;
+	return child_wait(child_start(wait_a_moment, &elsewhen->fd));
+}
+
+TEST_F(wait, has_a_deadline_of_the_callers_clock_in_a_time_namespace)
+{
+	static const char *const offsets[] = { "monotonic 3600 0",
+					       "monotonic -1 500000000" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		struct elsewhen elsewhen = { self->a.fd, offsets[i] };
+		int status = in_child(wait_elsewhen, &elsewhen);
+
+		if (status == NO_SUCH_TIME)
+			SKIP(return, "no time namespaces here");
+		EXPECT_EQ(0, status) TH_LOG("%s", offsets[i]);
+	}
+}
+
 TEST_F(wait, without_a_deadline_has_none)
 {
 	static const __u64 deadlines[] = { FOREVER, FOREVER - 1, 1ULL << 63 };
