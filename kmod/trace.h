@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: the life of rings and roles.  None is on the hot path, which never
- * enters the kernel.
+ * Tracepoints: the life of rings and roles, and their sleep.  None is on the hot path,
+ * which never enters the kernel.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM disruptor
@@ -112,7 +112,7 @@ DEFINE_EVENT(disruptor_left, disruptor_adopt,
 	TP_ARGS(ring, seat, events)
 );
 
-TRACE_EVENT(disruptor_attach,
+DECLARE_EVENT_CLASS(disruptor_stands,
 	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
 		 u64 sequence),
 	TP_ARGS(ring, seat, sequence),
@@ -131,6 +131,27 @@ TRACE_EVENT(disruptor_attach,
 	),
 	TP_printk("ring=%llu seat=%u name=%s sequence=%llu", __entry->ring,
 		  __entry->seat, __entry->name, __entry->sequence)
+);
+
+/* Where it goes on. */
+DEFINE_EVENT(disruptor_stands, disruptor_attach,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 u64 sequence),
+	TP_ARGS(ring, seat, sequence)
+);
+
+/* It goes to sleep until its barrier is there. */
+DEFINE_EVENT(disruptor_stands, disruptor_wait,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 u64 sequence),
+	TP_ARGS(ring, seat, sequence)
+);
+
+/* It calls for those who sleep, having come so far. */
+DEFINE_EVENT(disruptor_stands, disruptor_wake,
+	TP_PROTO(const struct disruptor_ring *ring, unsigned int seat,
+		 u64 sequence),
+	TP_ARGS(ring, seat, sequence)
 );
 
 DECLARE_EVENT_CLASS(disruptor_leave,

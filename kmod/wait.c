@@ -8,6 +8,7 @@
 #include <linux/time_namespace.h>
 
 #include "internal.h"
+#include "trace.h"
 
 #define DISRUPTOR_WAKE_FLAGS	(DISRUPTOR_WAKE_UNFENCE | DISRUPTOR_WAKE_HALT)
 
@@ -108,6 +109,9 @@ long disruptor_wake(struct disruptor_handle *handle, unsigned long flags)
 		disruptor_wait_kick(ring);
 		return 0;
 	}
+	trace_disruptor_wake(ring, handle->seat,
+			     READ_ONCE(*disruptor_counter(&ring->core,
+							  handle->publishes)));
 	spin_lock(&ring->wait_lock);
 	disruptor_count(&ring->seats[handle->seat].wakes);
 	disruptor_fire_met(&ring->core);
@@ -208,6 +212,7 @@ static int wait_for_barrier(struct disruptor_handle *handle, u64 target,
 	err = enter_wait(handle);
 	if (err)
 		return err;
+	trace_disruptor_wait(handle->ring, handle->seat, target);
 	err = wait_armed(&sleeper, deadline_ns, reached);
 	disarm(handle->ring, &sleeper.waiter);
 	leave_wait(handle);

@@ -131,6 +131,16 @@ static int count(char *text, size_t size, const char *what)
 	return nr;
 }
 
+/* Sleep for a moment. */
+static int wait_for(int fd, __u64 target)
+{
+	struct disruptor_wait_args args = {
+		.size = sizeof(args), .target = target, .deadline_ns = in_ms(5),
+	};
+
+	return ring_ioctl(fd, DISRUPTOR_IOC_WAIT, &args);
+}
+
 #define TRACED(what)	count(self->text, sizeof(self->text), what)
 
 TEST_F(trace, tells_the_life_of_a_ring_and_its_roles)
@@ -162,6 +172,13 @@ TEST_F(trace, tells_the_life_of_a_ring_and_its_roles)
 	EXPECT_EQ(1, TRACED(" seat=1 name=a sequence=0 how=detached\n"));
 
 	a = attach_consumer(ring, "a", NULL);
+	EXPECT_EQ(-ETIMEDOUT, wait_for(a, 5));
+	EXPECT_EQ(1, TRACED("disruptor_wait: "));
+	EXPECT_EQ(1, TRACED(" seat=1 name=a sequence=5\n"));
+	EXPECT_EQ(0, ring_ioctl(producer, DISRUPTOR_IOC_WAKE, NULL));
+	EXPECT_EQ(1, TRACED("disruptor_wake: "));
+	EXPECT_EQ(1, TRACED(" seat=0 name= sequence=3\n"));
+
 	ASSERT_EQ(0, evict(ring, "a", 0));
 	EXPECT_EQ(1, TRACED("disruptor_evict: "));
 	EXPECT_EQ(1, TRACED(" seat=1 name=a sequence=0 how=evicted\n"));
