@@ -3,6 +3,7 @@
  * Waiting among other things: poll, epoll, select, and io_uring.
  */
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
@@ -97,9 +98,17 @@ __poll_t disruptor_ring_poll(struct file *file, struct poll_table_struct *pt)
 }
 
 /*
+ * Why one of io_uring's workers woke: by a notice, its request is cancelled, or its
+ * task or its io_uring goes away; by a signal, the process is stopped or frozen.
+ */
+static int why_interrupted(void)
+{
+	return task_sigpending(current) ? -EINTR : -ECANCELED;
+}
+
+/*
  * Done at once if it can be, else by one of io_uring's workers, which sleeps
- * as WAIT does and is interrupted when the request is cancelled or its task or
- * its io_uring goes away.
+ * as WAIT does.
  */
 int disruptor_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
@@ -118,5 +127,5 @@ int disruptor_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 				 &reached);
 	if (err == -ETIMEDOUT && !may_sleep)
 		return -EAGAIN;
-	return err == -ERESTARTSYS ? -ECANCELED : err;
+	return err == -ERESTARTSYS ? why_interrupted() : err;
 }

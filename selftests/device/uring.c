@@ -155,6 +155,31 @@ TEST_F(uring, wait_completes_with_ECANCELED_when_it_is_halted)
 	EXPECT_EQ(-ECANCELED, result_of(&self->u, 7));
 }
 
+/* Be stopped while a worker waits, and say what that wait came to. */
+static int wait_and_stop(void *context)
+{
+	int *fd = context;
+	struct uring u;
+
+	CHILD_CHECK(!uring_open(&u));
+	CHILD_CHECK(submit_wait(&u, *fd, 1, FOREVER, 7) == 1);
+	sleep_ms(QUIET_MS);
+	kill(getpid(), SIGSTOP);
+	CHILD_CHECK(result_of(&u, 7) == -EINTR);
+	return 0;
+}
+
+TEST_F(uring, wait_completes_with_EINTR_when_its_process_was_stopped)
+{
+	pid_t pid = child_start(wait_and_stop, &self->a.fd);
+	int status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	EXPECT_EQ(0, kill(pid, SIGCONT));
+	EXPECT_EQ(0, child_wait(pid));
+}
+
 TEST_F(uring, wait_is_refused_as_by_ioctl)
 {
 	struct io_uring_sqe *sqe;

@@ -506,7 +506,10 @@ struct disruptor_adopt_args {
  *
  * io_uring's IORING_OP_URING_CMD on a role fd: cmd_op DISRUPTOR_URING_WAIT with a
  * struct disruptor_uring_wait in the SQE's cmd.  Completes as WAIT returns, or
- * with ECANCELED.
+ * with ECANCELED; with EINTR, the process was stopped or frozen meanwhile: wait again.
+ * One that has to sleep takes a worker of io_uring's, of which a task has no more than
+ * entries in its ring or four for each processor (IORING_REGISTER_IOWQ_MAX_WORKERS):
+ * those beyond do not begin before others end.
  */
 #define DISRUPTOR_URING_WAIT	1
 
