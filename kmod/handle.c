@@ -40,6 +40,8 @@ static int handle_fs_init_context(struct fs_context *fc)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->dops = &handle_dentry_ops;
+	/* So that what can be read is not made executable, as for old programs. */
+	fc->s_iflags |= SB_I_NOEXEC;
 	return 0;
 }
 
@@ -232,8 +234,8 @@ static struct file *open_file(struct disruptor_handle *handle)
 }
 
 /*
- * A file that owns @handle from now on.  A file of a pseudo file system pins
- * neither the module nor the mount by itself.
+ * A file that owns @handle from now on.  By itself it would pin neither the module
+ * nor what handle_mount points to.
  */
 struct file *disruptor_handle_file(struct disruptor_handle *handle)
 {

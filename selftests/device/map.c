@@ -6,6 +6,8 @@
  */
 #include "ring.h"
 
+#include <sys/personality.h>
+
 #include "kselftest_harness.h"
 
 #define READ	PROT_READ
@@ -158,6 +160,22 @@ TEST_F(map, refuses_execution_of_everything)
 			EXPECT_TRUE(refuses_execution(fd, regions[r], bytes, 0));
 		}
 	}
+}
+
+/* They ask for execution and do not know it. */
+static int map_as_an_old_program(void *context)
+{
+	int *fd = context;
+
+	CHILD_CHECK(personality(READ_IMPLIES_EXEC) != -1);
+	CHILD_CHECK(!map_errno_at(*fd, DISRUPTOR_REGION_OFFSET(DISRUPTOR_REGION_OWN),
+				  page_bytes(), RW));
+	return 0;
+}
+
+TEST_F(map, can_be_had_by_programs_for_which_reading_implies_execution)
+{
+	EXPECT_EQ(0, in_child(map_as_an_old_program, &self->fds[NR_FDS - 1]));
 }
 
 TEST_F(map, refuses_to_be_upgraded_by_mprotect)
