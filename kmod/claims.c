@@ -148,9 +148,9 @@ void disruptor_claimant_abandons(struct disruptor_core *core,
 	claim = read_intent(core, claims, index, 0, READ_ONCE(*claims->claimed));
 	WRITE_ONCE(intent->lo, 0);
 	WRITE_ONCE(intent->hi, 0);
-	claims->look = true;
 	if (claim.lo >= claim.hi)
 		return;
+	claims->look = true;
 	if (claims->abandoned & 1ULL << index) {
 		claim.lo = min(claim.lo, left->lo);
 		claim.hi = max(claim.hi, left->hi);
@@ -164,6 +164,8 @@ void disruptor_claimant_dies(struct disruptor_core *core,
 {
 	disruptor_claimant_abandons(core, claims, index);
 	claims->living &= ~(1ULL << index);
+	/* It may have cleared an intent that did not cover all that it claimed. */
+	claims->look = true;
 }
 
 static bool covers(const struct disruptor_intent *intent, u64 sequence)

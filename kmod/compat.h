@@ -22,7 +22,7 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
-#define system_percpu_wq	system_wq
+#define system_dfl_wq	system_unbound_wq
 #endif
 
 /*

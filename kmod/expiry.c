@@ -45,8 +45,7 @@ static void look(struct disruptor_ring *ring)
 		}
 	}
 	if (any)
-		mod_delayed_work(system_percpu_wq, &ring->expiry,
-				 next - jiffies);
+		mod_delayed_work(system_dfl_wq, &ring->expiry, next - jiffies);
 }
 
 static void look_again(struct work_struct *work)

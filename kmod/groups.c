@@ -183,6 +183,8 @@ find_orphans(const struct disruptor_core *core,
 			break;
 	}
 	for (found.hi = found.lo; found.hi < among->hi; found.hi++) {
+		if (!(found.hi & 0xffff))
+			cond_resched();
 		if (found.hi - found.lo == most ||
 		    !is_orphan(core, group, found.hi))
 			break;
@@ -214,10 +216,13 @@ static void take_orphans(struct disruptor_core *core,
 {
 	u64 sequence;
 
-	for (sequence = claim->lo; sequence < claim->hi; sequence++)
+	for (sequence = claim->lo; sequence < claim->hi; sequence++) {
+		if (!(sequence & 0xffff))
+			cond_resched();
 		WRITE_ONCE(*slot_lap(core, group, sequence),
 			   (DISRUPTOR_LAP(sequence, core->lap_shift) - 1) &
 			   DISRUPTOR_LAP_MASK);
+	}
 	core->adopted += claim->hi - claim->lo;
 }
 

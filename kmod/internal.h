@@ -67,10 +67,10 @@ struct io_uring_cmd;
  * @detaches: likewise
  * @losses: likewise
  * @evictions: likewise
- * @gone: its holder went, or all workers, and its time is running out
- * @gone_at: since when, in jiffies
  * @sleeps: likewise
  * @wakes: likewise
+ * @gone: its holder went, or all workers, and its time is running out
+ * @gone_at: since when, in jiffies
  *
  * Under ring->lock; @sleeps and @wakes under ring->wait_lock.
  */
@@ -80,10 +80,10 @@ struct disruptor_seat {
 	u64 detaches;
 	u64 losses;
 	u64 evictions;
-	bool gone;
-	unsigned long gone_at;
 	u64 sleeps;
 	u64 wakes;
+	bool gone;
+	unsigned long gone_at;
 };
 
 #define DISRUPTOR_REGIONS	(DISRUPTOR_REGION_DONE + 1)
@@ -131,6 +131,7 @@ struct disruptor_ring {
 
 	struct delayed_work recovery;	/* of claims that could not be settled */
 	unsigned long recovery_delay;	/* till the next look, in jiffies */
+	unsigned long recovery_rest;	/* at the least, after the last */
 	struct delayed_work expiry;	/* of consumers that are gone */
 
 	spinlock_t wait_lock;		/* the core, and the waits of handles */
@@ -151,16 +152,17 @@ struct disruptor_ring {
  *	counter, or the one before it; else NULL; constant
  * @pid: the process that made it; a reference
  * @mapping: of the fd's own inode: all maps of this handle and no others
- * @map_lock: protects what follows
+ * @map_lock: protects what follows, down to @left_claim
  * @revoked: a role that was detached or evicted.  Written with ring->lock held,
  *	too, so that either lock is enough to read it
  * @writer: the address space that has writable maps; valid while it has some
  * @writable_maps: how many
+ * @left_claim: whoever had the last of them left a claim that recovery is to take
  * @poll_queue: who polls this role
- * @poll_waiter: on their behalf
+ * @poll_waiter: on their behalf; under ring->wait_lock
  * @waits: how many waits are under way; under ring->wait_lock
- * @halted: the next wait to find it is to end
- * @seen_changes: of a ring fd: ring->changes at its last STATS
+ * @halted: the next wait to find it is to end; exchanged
+ * @seen_changes: of a ring fd: ring->changes at its last STATS; under ring->lock
  */
 struct disruptor_handle {
 	struct disruptor_ring *ring;
@@ -172,10 +174,11 @@ struct disruptor_handle {
 	struct pid *pid;
 	struct address_space *mapping;
 
-	struct mutex map_lock;		/* all below */
+	struct mutex map_lock;
 	bool revoked;
 	struct mm_struct *writer;
 	unsigned int writable_maps;
+	bool left_claim;
 
 	wait_queue_head_t poll_queue;
 	struct disruptor_waiter poll_waiter;

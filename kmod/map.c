@@ -248,11 +248,11 @@ static void region_close(struct vm_area_struct *vma)
 		return;
 	mutex_lock(&handle->map_lock);
 	last = !--handle->writable_maps;
+	if (last)
+		disruptor_recovery_unmapped(handle);
 	mutex_unlock(&handle->map_lock);
-	if (!last)
-		return;
-	disruptor_wait_kick(handle->ring);
-	disruptor_recovery_unmapped(handle);
+	if (last)
+		disruptor_wait_kick(handle->ring);
 }
 
 static const struct vm_operations_struct region_vm_ops = {
@@ -264,10 +264,13 @@ static const struct vm_operations_struct region_vm_ops = {
 #endif
 };
 
-/* Two processes never have a role's pages writable at once. */
+/*
+ * Two processes never have a role's pages writable at once; nor does anybody before
+ * the claim of the last one, which its next would overwrite, has been taken.
+ */
 static int enter_writer(struct disruptor_handle *handle, struct mm_struct *mm)
 {
-	if (handle->writable_maps && handle->writer != mm)
+	if (handle->writable_maps ? handle->writer != mm : handle->left_claim)
 		return -EBUSY;
 	handle->writer = mm;
 	handle->writable_maps++;

@@ -14,6 +14,12 @@
 #define LONGEST_DELAY	(HZ / 16 + 1)
 
 /*
+ * A look takes as long as there are slots that somebody may have claimed, and its
+ * time is nobody's.  Before the next, rest so many times as long.
+ */
+#define REST_TIMES	8
+
+/*
  * A role whose fd somebody still has, but nobody its maps: who claimed something
  * there has died, or given up, and whoever maps it next knows nothing of it.
  */
@@ -27,9 +33,11 @@ static void take_from_unmapped(struct disruptor_ring *ring)
 		if (!holder || !holder->claims)
 			continue;
 		mutex_lock(&holder->map_lock);
-		if (!holder->writable_maps)
+		if (!holder->writable_maps) {
 			disruptor_claimant_abandons(&ring->core, holder->claims,
 						    disruptor_handle_place(holder));
+			holder->left_claim = false;
+		}
 		mutex_unlock(&holder->map_lock);
 	}
 }
@@ -47,10 +55,20 @@ static void trace_orphans(struct disruptor_ring *ring)
 	}
 }
 
+/* How long to rest after a look that began at @begun. */
+static void note_rest(struct disruptor_ring *ring, ktime_t begun)
+{
+	u64 took = ktime_us_delta(ktime_get(), begun);
+	unsigned int rest = min_t(u64, REST_TIMES * took, 10 * USEC_PER_SEC);
+
+	WRITE_ONCE(ring->recovery_rest, usecs_to_jiffies(rest) + 1);
+}
+
 /* Who waits may have something to read now, to adopt, or to leave for. */
 static void recover(struct disruptor_ring *ring)
 {
 	u64 before = ring->core.aborted;
+	ktime_t begun = ktime_get();
 	bool settled;
 
 	take_from_unmapped(ring);
@@ -59,10 +77,11 @@ static void recover(struct disruptor_ring *ring)
 		trace_disruptor_abort(ring, ring->core.aborted - before);
 	trace_orphans(ring);
 	disruptor_wait_kick(ring);
+	note_rest(ring, begun);
 	if (settled)
 		return;
-	mod_delayed_work(system_percpu_wq, &ring->recovery,
-			 ring->recovery_delay);
+	mod_delayed_work(system_dfl_wq, &ring->recovery,
+			 max(ring->recovery_delay, ring->recovery_rest));
 	ring->recovery_delay = min_t(unsigned long, 2 * ring->recovery_delay,
 				     LONGEST_DELAY);
 }
@@ -76,20 +95,24 @@ void disruptor_recovery_run(struct disruptor_ring *ring)
 
 /*
  * The last writable map of @handle is gone, though its fd need not be.  Under
- * mmap_lock, which ring->lock must not be taken under.
+ * mmap_lock, which ring->lock must not be taken under, and map_lock: nobody maps it
+ * again before what is left has been taken.
  */
 void disruptor_recovery_unmapped(struct disruptor_handle *handle)
 {
 	struct disruptor_ring *ring = handle->ring;
 	struct disruptor_intent *intent;
 
-	if (!handle->claims)
+	if (!handle->claims || handle->revoked)
 		return;
 	intent = disruptor_intent_of(&ring->core, handle->claims,
 				     disruptor_handle_place(handle));
-	/* No more than a hint: it may change, and be another's by now. */
-	if (READ_ONCE(intent->hi))
-		mod_delayed_work(system_percpu_wq, &ring->recovery, 0);
+	if (!READ_ONCE(intent->hi))
+		return;
+	handle->left_claim = true;
+	/* If it waits for a look already, this one's is not put off by it. */
+	queue_delayed_work(system_dfl_wq, &ring->recovery,
+			   READ_ONCE(ring->recovery_rest));
 }
 
 static void recover_again(struct work_struct *work)
@@ -103,24 +126,23 @@ static void recover_again(struct work_struct *work)
 	mutex_unlock(&ring->lock);
 }
 
-/* Under ring->lock.  Who has no maps would lose the claim at the next look. */
+/* Under ring->lock.  Who has no maps, or gives them up meanwhile, leaves the claim. */
 static int adopt(struct disruptor_handle *handle, u64 most,
 		 struct disruptor_intent *claim)
 {
 	struct disruptor_group *group = disruptor_handle_group(handle);
 	struct disruptor_ring *ring = handle->ring;
-	bool mapped;
 	int err;
 
 	mutex_lock(&handle->map_lock);
-	mapped = handle->writable_maps;
-	mutex_unlock(&handle->map_lock);
 	if (handle->revoked)
-		return -ESTALE;
-	if (!mapped)
-		return -EINVAL;
-	err = disruptor_adopt(&ring->core, group, disruptor_handle_place(handle),
-			      most, claim);
+		err = -ESTALE;
+	else if (!handle->writable_maps)
+		err = -EINVAL;
+	else
+		err = disruptor_adopt(&ring->core, group,
+				      disruptor_handle_place(handle), most, claim);
+	mutex_unlock(&handle->map_lock);
 	if (!err)
 		trace_disruptor_adopt(ring, handle->seat, claim);
 	return err;

@@ -485,6 +485,47 @@ TEST_F_TIMEOUT(crowd, wakes_one_by_one_as_targets_are_met, 60)
 	}
 }
 
+/* ---- maps that come and go ---------------------------------------------------------- */
+
+/* As soon as they can be had. */
+static int map_again(struct claimant *claimant)
+{
+	__u64 end = in_ms(SOON_MS);
+	void *at;
+
+	do {
+		at = mmap(claimant->own, 2 * page_bytes(), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, claimant->fd,
+			  DISRUPTOR_REGION_OFFSET(DISRUPTOR_REGION_OWN));
+	} while (at == MAP_FAILED && errno == EBUSY && now_ns() < end);
+	return at == MAP_FAILED ? -errno : 0;
+}
+
+/*
+ * The kernel takes what was left at leisure, and whoever is next may be quick: the
+ * kernel's worker does not get in between if we may forbid it.
+ */
+TEST(whoever_maps_it_next_finds_no_claim)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	int ring = several_of_pages(2, "c");
+	struct claimant claimant;
+	unsigned int i;
+
+	ASSERT_LE(0, ring);
+	sched_setscheduler(0, SCHED_FIFO, &first);
+	ASSERT_EQ(0, claimant_attach(&claimant, ring, NULL));
+	munmap(claimant.laps, laps_bytes(claimant.fd));
+	for (i = 0; i < SLOTS; i++) {
+		EXPECT_EQ(i, claimant_claim(&claimant, 1));
+		munmap(claimant.own, 2 * page_bytes());
+		ASSERT_EQ(0, map_again(&claimant));
+		EXPECT_EQ(0, claimant.intent->hi);
+	}
+	EXPECT_TRUE(BECOMES_TRUE(aborted(ring) == SLOTS, SOON_MS));
+	close(claimant.fd);
+}
+
 /* ---- lies ------------------------------------------------------------------------------ */
 
 FIXTURE(lie) {

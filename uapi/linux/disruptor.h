@@ -542,14 +542,17 @@ struct disruptor_uring_wait {
  *
  *   EINVAL   no such region, or beyond its end, or MAP_PRIVATE
  *   EACCES   write access to a region that is read-only for this fd, or any
- *            access that it does not give; execution; a ring fd without
+ *            access that it does not give; a ring fd without
  *            DISRUPTOR_ACCESS_READ; mprotect(2) upgrades, too
- *   EBUSY    another process has a writable map of this role
+ *   EPERM    execution
+ *   EBUSY    another process has a writable map of this role; or the last one left a
+ *            claim, which the kernel is about to take: try again
  *   ESTALE   the role was detached or evicted
  *
- * Maps are not inherited by fork(2), cannot grow with mremap(2), are left out
- * of core dumps, and writable ones cannot be pinned (O_DIRECT, registered
- * buffers): a revoked page has no other way in.  Nor can events in huge pages.
+ * Maps are not inherited by fork(2), a writable one whatever madvise(2) is told,
+ * cannot grow with mremap(2), are left out of core dumps, and writable ones cannot be
+ * pinned (O_DIRECT, registered buffers): a revoked page has no other way in.  Nor can
+ * events in huge pages.
  */
 #define DISRUPTOR_REGION_SHIFT		40
 #define DISRUPTOR_REGION_CONTROL	0
