@@ -205,11 +205,11 @@ struct disruptor_role {
 
 int sys_open_device(void);
 int sys_ioctl(int fd, unsigned long request, void *args);
-int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
+int sys_map(struct mapping *mapping, uint64_t length, int prot, int fd,
 	    unsigned int region);
 void sys_unmap(struct mapping *mapping);
-int sys_map_anonymous(struct mapping *mapping, size_t length);
-int sys_map_mirrored(struct mapping *mapping, size_t length, bool *huge);
+int sys_map_anonymous(struct mapping *mapping, uint64_t length);
+int sys_map_mirrored(struct mapping *mapping, uint64_t length, bool *huge);
 
 /* A thread's, of where it has its memory. */
 struct memory_policy {

@@ -18,7 +18,7 @@ int maps_open(struct maps *maps, int fd, const struct disruptor_info *info,
 				     consumer->flags & DISRUPTOR_CONSUMER_MODIFIES);
 	size_t seats = 1 + info->nr_consumers;
 	size_t own = works || (several && produces) ? 2 : 1;
-	size_t laps = (info->index_mask + 1) * sizeof(uint32_t);
+	uint64_t laps = (info->index_mask + 1) * sizeof(uint32_t);
 	int err;
 
 	/* First the one that says whether another process has them. */

@@ -625,8 +625,8 @@ static int map_regions(struct private_ring *ring)
 	struct disruptor_core *core = &ring->core;
 	size_t control = whole_pages(core, sizeof(struct disruptor_control));
 	size_t sequences = core->nr_seats * core->page_size;
-	size_t laps = core->nr_producers < 2 ? 0 : disruptor_laps_bytes(core);
-	size_t done = core->nr_groups * disruptor_laps_bytes(core);
+	uint64_t laps = core->nr_producers < 2 ? 0 : disruptor_laps_bytes(core);
+	uint64_t done = (uint64_t)core->nr_groups * disruptor_laps_bytes(core);
 	int err;
 
 	err = sys_map_anonymous(&ring->memory, control + sequences + laps + done);

@@ -33,11 +33,15 @@ int sys_ioctl(int fd, unsigned long request, void *args)
 	return ret < 0 ? -errno : ret;
 }
 
-static int map(struct mapping *mapping, void *at, size_t length, int prot,
+/* What is longer than any object would be cut to what a size_t has of it. */
+static int map(struct mapping *mapping, void *at, uint64_t length, int prot,
 	       int flags, int fd, off_t offset)
 {
-	void *mapped = mmap(at, length, prot, flags, fd, offset);
+	void *mapped;
 
+	if (length > PTRDIFF_MAX)
+		return -ENOMEM;
+	mapped = mmap(at, length, prot, flags, fd, offset);
 	if (mapped == MAP_FAILED)
 		return -errno;
 	mapping->at = mapped;
@@ -45,7 +49,7 @@ static int map(struct mapping *mapping, void *at, size_t length, int prot,
 	return 0;
 }
 
-int sys_map(struct mapping *mapping, size_t length, int prot, int fd,
+int sys_map(struct mapping *mapping, uint64_t length, int prot, int fd,
 	    unsigned int region)
 {
 	return map(mapping, NULL, length, prot, MAP_SHARED, fd,
@@ -71,7 +75,7 @@ static int keep_from_children(struct mapping *mapping)
 	return err;
 }
 
-int sys_map_anonymous(struct mapping *mapping, size_t length)
+int sys_map_anonymous(struct mapping *mapping, uint64_t length)
 {
 	int err = map(mapping, NULL, length, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -79,13 +83,17 @@ int sys_map_anonymous(struct mapping *mapping, size_t length)
 	return err ? err : keep_from_children(mapping);
 }
 
-/* Memory that is there, or an error now: a later SIGBUS is no way to say so. */
-static int allocate(size_t length)
+/*
+ * Memory that is there, or an error now: a later SIGBUS is no way to say so.  What
+ * could not be mapped twice is not asked for.
+ */
+static int allocate(uint64_t length)
 {
 	long pages = sysconf(_SC_PHYS_PAGES);
 	int fd, err;
 
-	if (length / sysconf(_SC_PAGESIZE) > (unsigned long)pages)
+	if (length > PTRDIFF_MAX / 2 ||
+	    length / sysconf(_SC_PAGESIZE) > (unsigned long)pages)
 		return -ENOMEM;
 	fd = memfd_create("disruptor", MFD_CLOEXEC);
 	if (fd < 0)
@@ -99,7 +107,7 @@ static int allocate(size_t length)
 }
 
 /* Addresses alone, from a multiple of @align on; @length is one of it as well. */
-static int reserve(struct mapping *mapping, size_t length, size_t align)
+static int reserve(struct mapping *mapping, uint64_t length, size_t align)
 {
 	size_t before;
 	int err;
@@ -121,7 +129,7 @@ static int reserve(struct mapping *mapping, size_t length, size_t align)
  * @length bytes of memory, twice back to back; *@huge: wanted in huge pages, and
  * whether it is.
  */
-int sys_map_mirrored(struct mapping *mapping, size_t length, bool *huge)
+int sys_map_mirrored(struct mapping *mapping, uint64_t length, bool *huge)
 {
 	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
 	struct mapping half;
