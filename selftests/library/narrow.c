@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In 32 bits: what outgrows a size_t.
+ * In 32 bits: what outgrows a size_t, and times.
  */
+#include <unistd.h>
+
 #include "library.h"
 
 _Static_assert(sizeof(size_t) == 4, "built for 32 bits");
+_Static_assert(sizeof(time_t) == 8, "but for a time_t, which the kernel's may not be");
 
 /* ---- addresses ----------------------------------------------------------- */
 
@@ -57,6 +60,54 @@ TEST(what_groups_are_done_with_beyond_32_bits_is_ENOMEM)
 	}
 	EXPECT_EQ(-ENOMEM, private_ring(&ring, &config, 1 << 24, 4));
 	EXPECT_TRUE(!ring);
+}
+
+/* ---- times --------------------------------------------------------------- */
+
+TEST(a_sleep_does_not_end_before_its_deadline)
+{
+	struct disruptor_range range;
+	struct pair pair;
+	uint64_t deadline;
+	int i;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	/* Several, for a whole second may lie before one of them. */
+	for (i = 0; i < 3; i++) {
+		deadline = soon(100 * MSEC);
+		EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(pair.consumer,
+							   deadline, &range));
+		EXPECT_GE(disruptor_now_ns(), deadline);
+	}
+	pair_close(&pair);
+}
+
+static void *halt_sleeper(void *arg)
+{
+	struct pair *pair = arg;
+
+	usleep(50000);
+	disruptor_halt(pair->consumer);
+	return NULL;
+}
+
+TEST(a_deadline_may_be_in_any_second)
+{
+	const uint64_t seconds[] = { 3000000000, 5000000000, UINT64_MAX / SEC };
+	struct disruptor_range range;
+	struct pair pair;
+	pthread_t halter;
+	size_t i;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	for (i = 0; i < ARRAY_SIZE(seconds); i++) {
+		ASSERT_EQ(0, pthread_create(&halter, NULL, halt_sleeper, &pair));
+		EXPECT_EQ(-ECANCELED, disruptor_wait_until(pair.consumer,
+							   seconds[i] * SEC,
+							   &range));
+		ASSERT_EQ(0, pthread_join(halter, NULL));
+	}
+	pair_close(&pair);
 }
 
 TEST_HARNESS_MAIN

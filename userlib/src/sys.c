@@ -6,10 +6,10 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
+#include <linux/posix_types.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -18,6 +18,12 @@
 #define MADV_COLLAPSE	25	/* since Linux 6.1 */
 #endif
 #define HUGE_BYTES	((size_t)2 << 20)
+
+/* Since Linux 5.1, in 32 bits; in 64 there is but one, whose times have 64 bits. */
+#ifndef SYS_futex_time64
+#define SYS_futex_time64	SYS_futex
+_Static_assert(sizeof(__kernel_long_t) == 8, "headers older than Linux 5.1");
+#endif
 
 int sys_open_device(void)
 {
@@ -206,14 +212,21 @@ int sys_membarrier(void)
 	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
-/* 0: woken, or @futex is no longer @value; -ETIMEDOUT; -EINTR. */
+/*
+ * 0: woken, or @futex is no longer @value; -ETIMEDOUT; -EINTR.  Not with a struct
+ * timespec: in 32 bits a program is compiled with one or the other.
+ */
 int sys_futex_wait(const uint32_t *futex, uint32_t value, uint64_t deadline_ns)
 {
-	struct timespec deadline = {
-		.tv_sec = deadline_ns / NSEC_PER_SEC,
-		.tv_nsec = deadline_ns % NSEC_PER_SEC,
+	const struct {
+		int64_t sec;
+		int64_t nsec;
+	} deadline = {
+		.sec = deadline_ns / NSEC_PER_SEC,
+		.nsec = deadline_ns % NSEC_PER_SEC,
 	};
-	long ret = syscall(SYS_futex, futex, FUTEX_WAIT_BITSET_PRIVATE, value,
+	long ret = syscall(SYS_futex_time64, futex, FUTEX_WAIT_BITSET_PRIVATE,
+			   value,
 			   deadline_ns == DISRUPTOR_FOREVER ? NULL : &deadline,
 			   NULL, FUTEX_BITSET_MATCH_ANY);
 
