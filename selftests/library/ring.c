@@ -173,6 +173,35 @@ TEST(more_memory_than_the_machine_has_is_ENOMEM)
 	EXPECT_EQ(NULL, ring);
 }
 
+static bool signals_come;
+
+/*
+ * As with a timer that fires all the time in kernels that let a signal end it: what
+ * takes long is never done, and what does not is done the next time.
+ */
+int fallocate64(int fd, int mode, int64_t offset, int64_t length)
+{
+	static unsigned int calls;
+
+	if (signals_come && (length > 1 << 16 || calls++ % 2)) {
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_fallocate, fd, mode, offset, length);
+}
+
+TEST(signals_do_not_keep_a_ring_from_being_made)
+{
+	struct pair pair;
+	uint64_t lo;
+
+	signals_come = true;
+	ASSERT_EQ(0, pair_open(&pair, 1 << 7, 12 << 10));
+	ASSERT_EQ(0, disruptor_try_claim(pair.producer, 1 << 7, &lo));
+	memset(disruptor_producer_slot(pair.producer, lo), 1, (1 << 7) * (12 << 10));
+	pair_close(&pair);
+}
+
 TEST(a_ring_leaves_no_fd_open)
 {
 	struct disruptor_config config = { 0 };

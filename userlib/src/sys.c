@@ -90,6 +90,29 @@ int sys_map_anonymous(struct mapping *mapping, uint64_t length)
 }
 
 /*
+ * A signal ends the call, with older kernels, and takes back what there is of it,
+ * whatever SA_RESTART says.  With a profiler's timer a large ring would never be
+ * there; so by smaller and smaller pieces.
+ */
+static int fill(int fd, uint64_t length)
+{
+	const uint64_t least = sysconf(_SC_PAGESIZE);
+	uint64_t piece = length;
+	uint64_t done = 0;
+
+	while (done < length) {
+		piece = min(piece, length - done);
+		if (!fallocate(fd, 0, done, piece))
+			done += piece;
+		else if (errno == EINTR)
+			piece = max(piece / 2, least);
+		else
+			return errno == ENOSPC ? -ENOMEM : -errno;
+	}
+	return 0;
+}
+
+/*
  * Memory that is there, or an error now: a later SIGBUS is no way to say so.  What
  * could not be mapped twice is not asked for.
  */
@@ -104,8 +127,8 @@ static int allocate(uint64_t length)
 	fd = memfd_create("disruptor", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fallocate(fd, 0, 0, length)) {
-		err = errno == ENOSPC ? -ENOMEM : -errno;
+	err = fill(fd, length);
+	if (err) {
 		close(fd);
 		return err;
 	}
