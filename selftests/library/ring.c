@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -200,6 +201,33 @@ TEST(signals_do_not_keep_a_ring_from_being_made)
 	ASSERT_EQ(0, disruptor_try_claim(pair.producer, 1 << 7, &lo));
 	memset(disruptor_producer_slot(pair.producer, lo), 1, (1 << 7) * (12 << 10));
 	pair_close(&pair);
+}
+
+TEST(more_than_a_file_may_have_is_EFBIG_and_no_signal)
+{
+	const struct rlimit limit = { 8192, 8192 };
+	struct disruptor_config config = { 0 };
+	struct disruptor_ring *ring = NULL;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	EXPECT_EQ(-EFBIG, private_ring(&ring, &config, 2048, 8));
+	EXPECT_EQ(NULL, ring);
+	ASSERT_EQ(0, private_ring(&ring, &config, 1024, 8));
+	disruptor_close(ring);
+}
+
+TEST(no_fd_left_is_EMFILE)
+{
+	struct disruptor_config config = { 0 };
+	struct disruptor_ring *ring = NULL;
+	struct rlimit limit, none;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = (struct rlimit){ 0, limit.rlim_max };
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(-EMFILE, private_ring(&ring, &config, 8, 8));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(NULL, ring);
 }
 
 TEST(a_ring_leaves_no_fd_open)

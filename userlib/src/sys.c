@@ -9,6 +9,7 @@
 #include <linux/posix_types.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -112,9 +113,17 @@ static int fill(int fd, uint64_t length)
 	return 0;
 }
 
+/* To the kernel it is a file, to everybody else memory. */
+static bool may_be_file(uint64_t length)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) || length <= limit.rlim_cur;
+}
+
 /*
- * Memory that is there, or an error now: a later SIGBUS is no way to say so.  What
- * could not be mapped twice is not asked for.
+ * Memory that is there, or an error now: a later SIGBUS is no way to say so, nor is
+ * SIGXFSZ.  What could not be mapped twice is not asked for.
  */
 static int allocate(uint64_t length)
 {
@@ -124,6 +133,8 @@ static int allocate(uint64_t length)
 	if (length > PTRDIFF_MAX / 2 ||
 	    length / sysconf(_SC_PAGESIZE) > (unsigned long)pages)
 		return -ENOMEM;
+	if (!may_be_file(length))
+		return -EFBIG;
 	fd = memfd_create("disruptor", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
