@@ -41,14 +41,14 @@ int sys_ioctl(int fd, unsigned long request, void *args)
 }
 
 /* What is longer than any object would be cut to what a size_t has of it. */
-static int map(struct mapping *mapping, void *at, uint64_t length, int prot,
-	       int flags, int fd, off_t offset)
+static int map(struct mapping *mapping, uint64_t length, int prot, int flags,
+	       int fd, off_t offset)
 {
 	void *mapped;
 
 	if (length > PTRDIFF_MAX)
 		return -ENOMEM;
-	mapped = mmap(at, length, prot, flags, fd, offset);
+	mapped = mmap(NULL, length, prot, flags, fd, offset);
 	if (mapped == MAP_FAILED)
 		return -errno;
 	mapping->at = mapped;
@@ -59,7 +59,7 @@ static int map(struct mapping *mapping, void *at, uint64_t length, int prot,
 int sys_map(struct mapping *mapping, uint64_t length, int prot, int fd,
 	    unsigned int region)
 {
-	return map(mapping, NULL, length, prot, MAP_SHARED, fd,
+	return map(mapping, length, prot, MAP_SHARED, fd,
 		   (off_t)DISRUPTOR_REGION_OFFSET(region));
 }
 
@@ -84,7 +84,7 @@ static int keep_from_children(struct mapping *mapping)
 
 int sys_map_anonymous(struct mapping *mapping, uint64_t length)
 {
-	int err = map(mapping, NULL, length, PROT_READ | PROT_WRITE,
+	int err = map(mapping, length, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	return err ? err : keep_from_children(mapping);
@@ -152,7 +152,7 @@ static int reserve(struct mapping *mapping, uint64_t length, size_t align)
 	size_t before;
 	int err;
 
-	err = map(mapping, NULL, length + align, PROT_NONE,
+	err = map(mapping, length + align, PROT_NONE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (err)
 		return err;
@@ -165,14 +165,20 @@ static int reserve(struct mapping *mapping, uint64_t length, size_t align)
 	return 0;
 }
 
+static int map_at(void *at, size_t length, int fd)
+{
+	void *mapped = mmap(at, length, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0);
+
+	return mapped == MAP_FAILED ? -errno : 0;
+}
+
 /*
  * @length bytes of memory, twice back to back; *@huge: wanted in huge pages, and
  * whether it is.
  */
 int sys_map_mirrored(struct mapping *mapping, uint64_t length, bool *huge)
 {
-	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
-	struct mapping half;
 	int fd, err;
 
 	fd = allocate(length);
@@ -183,12 +189,10 @@ int sys_map_mirrored(struct mapping *mapping, uint64_t length, bool *huge)
 		      *huge ? HUGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
 	if (err)
 		goto out_close;
-	err = map(&half, mapping->at, length, PROT_READ | PROT_WRITE, flags,
-		  fd, 0);
+	err = map_at(mapping->at, length, fd);
 	*huge = *huge && !err && !madvise(mapping->at, length, MADV_COLLAPSE);
 	if (!err)
-		err = map(&half, (char *)mapping->at + length, length,
-			  PROT_READ | PROT_WRITE, flags, fd, 0);
+		err = map_at((char *)mapping->at + length, length, fd);
 	if (err)
 		sys_unmap(mapping);
 	else
