@@ -270,6 +270,65 @@ TEST(a_child_has_nothing_of_a_private_ring)
 	pair_close(&pair);
 }
 
+/* With maps of its own, where those of the parent's ring may have been. */
+static bool child_gives_back(struct pair *pair)
+{
+	const size_t size = 64 << 10;
+	unsigned char *own[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		own[i] = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (own[i] == MAP_FAILED)
+			return false;
+	}
+	pair_close(pair);
+	/* Told by a system call, as above. */
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		if (msync(own[i], size, MS_ASYNC))
+			return false;
+	}
+	return true;
+}
+
+TEST(a_child_that_gives_back_what_is_its_parents_harms_neither)
+{
+	struct disruptor_range range;
+	struct pair pair;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, pair_open(&pair, 1 << 13, 8));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(!child_gives_back(&pair));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, publish_events(pair.producer, 8));
+	EXPECT_EQ(0, disruptor_try_wait(pair.consumer, &range));
+	EXPECT_EQ(8, range.hi);
+	pair_close(&pair);
+}
+
+TEST(a_child_that_closes_a_ring_keeps_its_own_memory)
+{
+	struct disruptor_config config = { 0 };
+	struct pair pair = {};
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, private_ring(&pair.ring, &config, 1 << 13, 8));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(!child_gives_back(&pair));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	disruptor_close(pair.ring);
+}
+
 /* ---- what is not a private ring's ---------------------------------------- */
 
 TEST(a_fd_that_is_no_ring_is_refused)

@@ -140,10 +140,13 @@ int consumer_wait_for(struct disruptor_consumer *consumer, uint64_t timeout_ns,
 /**
  * struct mapping - one region
  * @at: NULL if not mapped
+ * @length: of it
+ * @pid: whose it is
  */
 struct mapping {
 	void *at;
 	size_t length;
+	pid_t pid;
 };
 
 /**
@@ -175,6 +178,7 @@ int start_handler(const struct disruptor_handler *handler,
 /**
  * struct disruptor_role - what only the library knows of a handle
  * @fd: the role fd, owned; -1 if private
+ * @pid: who came
  * @seat: whose page it owns
  * @publishes: whose counter it moves: that of the producers for each of them, that
  *	of its group for a worker
@@ -189,6 +193,7 @@ int start_handler(const struct disruptor_handler *handler,
  */
 struct disruptor_role {
 	int fd;
+	pid_t pid;
 	unsigned int seat;
 	unsigned int publishes;
 	struct private_ring *local;

@@ -232,6 +232,14 @@ static void leave(struct disruptor_role *role, unsigned int flags)
 		.flags = flags,
 	};
 
+	/* A child made by fork(2) has a copy of this; the role is its parent's. */
+	if (role->pid != getpid()) {
+		if (role->local)
+			private_put(role->local);
+		else
+			close(role->fd);
+		return;
+	}
 	if (role->local) {
 		private_detach(role, flags);
 		return;
@@ -263,6 +271,7 @@ static int role_open(struct disruptor_role *role, struct place *place,
 		     unsigned int kind, bool several)
 {
 	waiting_init(&role->waiting, NULL);
+	role->pid = getpid();
 	return ring ? place_attach(role, place, ring, kind, several, name) :
 		      place_fd(role, place, fd, kind, several);
 }

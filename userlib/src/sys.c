@@ -53,6 +53,7 @@ static int map(struct mapping *mapping, uint64_t length, int prot, int flags,
 		return -errno;
 	mapping->at = mapped;
 	mapping->length = length;
+	mapping->pid = getpid();
 	return 0;
 }
 
@@ -63,9 +64,10 @@ int sys_map(struct mapping *mapping, uint64_t length, int prot, int fd,
 		   (off_t)DISRUPTOR_REGION_OFFSET(region));
 }
 
+/* In a child made by fork(2) something else may be there by now. */
 void sys_unmap(struct mapping *mapping)
 {
-	if (mapping->at)
+	if (mapping->at && mapping->pid == getpid())
 		munmap(mapping->at, mapping->length);
 	mapping->at = NULL;
 }
