@@ -82,6 +82,8 @@ __disruptor_prep_wait(struct io_uring_sqe *sqe, int fd, uint64_t target,
  * One completion when @n events not yet released are there.  @cqe->res is 0, or
  * as DISRUPTOR_IOC_WAIT: -ETIMEDOUT, -ENODATA (the stream ends before; there may
  * be some), -ECANCELED, -ESTALE, -EINVAL (@n is more than the ring holds).
+ *
+ * A disruptor_halt() meanwhile may end it, and not a wait of the same handle.
  */
 static inline int
 disruptor_consumer_prep_wait(struct io_uring_sqe *sqe,
