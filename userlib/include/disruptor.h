@@ -332,7 +332,8 @@ int disruptor_producer_attach(struct disruptor_producer **producer,
 
 /*
  * Use a producer fd received over a socket; the handle owns it from now on.
- * -EINVAL: not a producer fd; -EBUSY: another process has its maps; -ESTALE.
+ * -EINVAL: not a producer fd; -EBUSY: another process has its maps; -ESTALE; -EBADF;
+ * -ENOMEM.
  */
 int disruptor_producer_from_fd(struct disruptor_producer **producer, int fd);
 
@@ -370,7 +371,8 @@ int disruptor_consumer_attach(struct disruptor_consumer **consumer,
 
 /*
  * Use a consumer fd received over a socket; the handle owns it from now on.
- * -EINVAL: not a consumer fd; -EBUSY: another process has its maps; -ESTALE.
+ * -EINVAL: not a consumer fd; -EBUSY: another process has its maps; -ESTALE; -EBADF;
+ * -ENOMEM.
  */
 int disruptor_consumer_from_fd(struct disruptor_consumer **consumer, int fd);
 
@@ -728,7 +730,7 @@ int disruptor_multi_attach(struct disruptor_multi **multi,
 /*
  * Use a producer fd received over a socket; the handle owns it from now on.
  * -EINVAL: not an fd of one of several producers; -EBUSY: another process has its
- * maps; -ESTALE.
+ * maps; -ESTALE; -EBADF; -ENOMEM.
  */
 int disruptor_multi_from_fd(struct disruptor_multi **multi, int fd);
 
@@ -1045,7 +1047,8 @@ int disruptor_worker_attach(struct disruptor_worker **worker,
 
 /*
  * Use a worker's fd received over a socket; the handle owns it from now on.
- * -EINVAL: not an fd of a worker; -EBUSY: another process has its maps; -ESTALE.
+ * -EINVAL: not an fd of a worker; -EBUSY: another process has its maps; -ESTALE; -EBADF;
+ * -ENOMEM.
  */
 int disruptor_worker_from_fd(struct disruptor_worker **worker, int fd);
 
@@ -1167,7 +1170,7 @@ struct disruptor_handler {
  * @handler: what to do
  *
  * Return: 0 (end of the stream, or disruptor_halt()), an error of @handler that
- * stopped it, -EINVAL (no on_event), -EBADMSG.
+ * stopped it, -EINVAL (no on_event), -EBADMSG, -ESTALE (the role was evicted).
  */
 int disruptor_run(struct disruptor_consumer *consumer,
 		  const struct disruptor_handler *handler);
@@ -1175,7 +1178,8 @@ int disruptor_run(struct disruptor_consumer *consumer,
 /*
  * End the disruptor_run() or the wait of a handle, now or as soon as it starts:
  * after the batch that is being handled.  From any thread, or a signal handler.
- * Works once: the run or the wait that it ends takes it back.
+ * Works once: the run or the wait that it ends takes it back.  A request of
+ * disruptor_consumer_prep_wait() that is under way may be what it ends instead.
  */
 void disruptor_halt(struct disruptor_consumer *consumer);
 
@@ -1219,7 +1223,7 @@ struct disruptor_observer;
  * The ring must keep past events: be made with DISRUPTOR_RING_OBSERVED, or for
  * several producers.
  *
- * Return: 0, -EOPNOTSUPP (it does not), those of mmap(2).
+ * Return: 0, -EOPNOTSUPP (it does not), -ENOMEM, those of mmap(2).
  */
 int disruptor_observer_open(struct disruptor_observer **observer,
 			    struct disruptor_ring *ring);
