@@ -28,7 +28,7 @@
 #include <string.h>
 
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef uint64_t __attribute__((aligned(8))) u64;	/* in 32 bits, too */
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)

@@ -274,6 +274,12 @@ struct disruptor_wait_strategy {
 /* ---- the handles ------------------------------------------------------- */
 
 /*
+ * A counter, where it lies: in 32 bits a uint64_t need not be aligned, and clang has
+ * libatomic load one that it does not know to be.
+ */
+typedef uint64_t __disruptor_u64 __attribute__((aligned(8)));
+
+/*
  * What all handles see of the ring.  Read by the inline functions; nobody
  * else should.
  */
@@ -295,7 +301,7 @@ struct disruptor_producer {
 	uint64_t next;			/* first sequence not claimed */
 	uint64_t limit;			/* sequences below it are there to be claimed */
 	uint64_t room;			/* sequences below it are known to have room */
-	uint64_t *cursor;
+	__disruptor_u64 *cursor;
 	const struct disruptor_publisher *told;
 	struct disruptor_view view;
 	struct disruptor_role *role;	/* what only the library knows */
@@ -305,7 +311,7 @@ struct disruptor_producer {
 struct disruptor_consumer {
 	uint64_t next;			/* first sequence not released */
 	uint64_t available;		/* sequences below it are there to be handled */
-	uint64_t *sequence;
+	__disruptor_u64 *sequence;
 	const struct disruptor_publisher *told;
 	struct disruptor_view view;
 	uint32_t seat;
@@ -389,11 +395,12 @@ int disruptor_consumer_fileno(const struct disruptor_consumer *consumer);
 /* ---- sequences, shared ------------------------------------------------- */
 
 /* The counter of a seat. */
-DISRUPTOR_INLINE const uint64_t *
+DISRUPTOR_INLINE const __disruptor_u64 *
 __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
 {
-	return (const uint64_t *)(view->sequences + seat * view->page_size +
-				  DISRUPTOR_COUNTER_OFFSET(seat));
+	return (const __disruptor_u64 *)(view->sequences +
+					 seat * view->page_size +
+					 DISRUPTOR_COUNTER_OFFSET(seat));
 }
 
 /*
@@ -567,7 +574,8 @@ __disruptor_look_for_sleepers(const struct disruptor_publisher *told,
  * D: store-release, matches B: what its owner did to the events below @hi is done.
  */
 DISRUPTOR_INLINE void
-__disruptor_publish(uint64_t *counter, const struct disruptor_publisher *told,
+__disruptor_publish(__disruptor_u64 *counter,
+		    const struct disruptor_publisher *told,
 		    struct disruptor_role *role, uint64_t hi)
 {
 	__atomic_store_n(counter, hi, __ATOMIC_RELEASE); /* D */
@@ -707,7 +715,7 @@ int disruptor_write(struct disruptor_producer *producer, const void *events,
 struct disruptor_multi {
 	uint64_t limit;			/* sequences below it are known to have room */
 	uint64_t unpublished;		/* of the claim */
-	uint64_t *cursor;		/* what is claimed, by anybody */
+	__disruptor_u64 *cursor;	/* what is claimed, by anybody */
 	struct disruptor_intent *intent;
 	uint32_t *availability;
 	const struct disruptor_publisher *told;
@@ -1020,8 +1028,8 @@ struct disruptor_worker {
 	uint64_t end;			/* of the claim; there is none: @next */
 	uint64_t available;		/* sequences below it are known to be there */
 	uint64_t aborted;		/* of these, none from here on was aborted */
-	uint64_t *sequence;		/* what the group is done with */
-	uint64_t *claimed;		/* what the group has claimed */
+	__disruptor_u64 *sequence;	/* what the group is done with */
+	__disruptor_u64 *claimed;	/* what the group has claimed */
 	struct disruptor_intent *intent;
 	uint32_t *done;			/* what is done at each slot */
 	const struct disruptor_publisher *told;

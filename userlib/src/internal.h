@@ -15,10 +15,16 @@
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define NSEC_PER_SEC		1000000000ULL
 
-#define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define load_relaxed(p)		__atomic_load_n(p, __ATOMIC_RELAXED)
-#define store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define store_relaxed(p, v)	__atomic_store_n(p, v, __ATOMIC_RELAXED)
+/* What is atomic lies aligned; in 32 bits the type of a uint64_t does not say so. */
+#define as_aligned(p) __extension__ ({					\
+	typedef __typeof__(*(p)) __attribute__((aligned(sizeof(*(p))))) whole; \
+	(whole *)(p);							\
+})
+
+#define load_acquire(p)		__atomic_load_n(as_aligned(p), __ATOMIC_ACQUIRE)
+#define load_relaxed(p)		__atomic_load_n(as_aligned(p), __ATOMIC_RELAXED)
+#define store_release(p, v)	__atomic_store_n(as_aligned(p), v, __ATOMIC_RELEASE)
+#define store_relaxed(p, v)	__atomic_store_n(as_aligned(p), v, __ATOMIC_RELAXED)
 
 /* ---- private.c: a ring of this process ---------------------------------- */
 

@@ -29,8 +29,8 @@ struct seat {
 	bool held;
 	uint64_t attaches;
 	uint64_t detaches;
-	uint64_t sleeps;
-	uint64_t wakes;
+	u64 sleeps;
+	u64 wakes;
 	uint32_t fired;
 };
 
@@ -471,7 +471,7 @@ static int arm(struct disruptor_role *role, uint64_t target)
 static int sleep_armed(struct disruptor_role *role, uint64_t target,
 		       uint64_t deadline_ns, const uint32_t *halted)
 {
-	uint64_t reached;
+	u64 reached;
 	int err;
 
 	/* Whatever is found from here on to have changed, fires. */
