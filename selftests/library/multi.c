@@ -482,6 +482,50 @@ TEST_F(multi, who_leaves_waits_for_one_that_may_be_about_to_claim_the_same)
 	EXPECT_EQ(1, aborted(self->trio.ring));
 }
 
+/* So that it is likely to be waiting. */
+static void start_leaver(struct leaver *leaver, pthread_t *thread)
+{
+	if (pthread_create(thread, NULL, leave, leaver))
+		abort();
+	nanosleep(&(struct timespec){ .tv_nsec = 5 * MSEC }, NULL);
+}
+
+TEST(the_place_of_one_that_leaves_and_waits_is_free_and_not_lost)
+{
+	struct disruptor_config config = { .producers = 4 };
+	struct disruptor_multi *multi[5] = { 0 };
+	struct leaver leavers[2] = { 0 };
+	struct disruptor_intent *intent;
+	struct disruptor_ring *ring;
+	pthread_t threads[2];
+	unsigned int i;
+	uint64_t lo;
+
+	ASSERT_EQ(0, private_ring(&ring, &config, 8, EVENT_BYTES));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, disruptor_multi_attach(&multi[i], ring));
+	ASSERT_EQ(0, disruptor_multi_try_claim(multi[0], 1, &lo));
+	intent = multi[2]->intent;
+	__atomic_store_n(&intent->lo, lo, __ATOMIC_RELEASE);
+	__atomic_store_n(&intent->hi, lo + 1, __ATOMIC_RELEASE);
+	/* The one has a claim that may be that one's, the other waits along. */
+	for (i = 0; i < 2; i++) {
+		leavers[i].multi = multi[i];
+		start_leaver(&leavers[i], &threads[i]);
+		EXPECT_EQ(0, __atomic_load_n(&leavers[i].gone, __ATOMIC_ACQUIRE));
+	}
+	EXPECT_EQ(0, disruptor_multi_attach(&multi[0], ring));
+	__atomic_store_n(&intent->hi, 0, __ATOMIC_RELEASE);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, disruptor_multi_attach(&multi[1], ring));
+	EXPECT_EQ(0, disruptor_multi_attach(&multi[3], ring));
+	EXPECT_EQ(-EBUSY, disruptor_multi_attach(&multi[4], ring));
+	for (i = 0; i < 4; i++)
+		disruptor_multi_detach(multi[i]);
+	disruptor_close(ring);
+}
+
 TEST_F(multi, a_sleeper_hears_of_what_was_left_behind)
 {
 	struct disruptor_range range = { 0, 0 };

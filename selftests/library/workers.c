@@ -101,6 +101,15 @@ static uint64_t adopted(struct disruptor_ring *ring)
 	return disruptor_get_stats(ring, &stats) ? ~0ULL : stats.adopted;
 }
 
+/* So that it is likely to be asleep: sleeps are counted when they are over. */
+static void let_it_sleep(void)
+{
+	uint64_t until = soon(50 * MSEC);
+
+	while (disruptor_now_ns() < until)
+		sched_yield();
+}
+
 FIXTURE(team) {
 	struct team team;
 };
@@ -403,6 +412,45 @@ TEST(an_optional_group_leaves_with_its_last_worker)
 	team_close(&team);
 }
 
+static void *leave(void *worker)
+{
+	disruptor_worker_detach(worker);
+	return NULL;
+}
+
+/* An intent is stored, though nothing is claimed yet: those who leave wait for it. */
+TEST(an_optional_group_leaves_whoever_came_while_others_were_leaving)
+{
+	struct disruptor_worker *c, *d = NULL;
+	struct disruptor_range range;
+	struct disruptor_intent *intent;
+	pthread_t threads[2];
+	struct team team;
+
+	ASSERT_EQ(0, team_open(&team, 8, DISRUPTOR_CONSUMER_OPTIONAL));
+	ASSERT_EQ(0, disruptor_worker_attach(&c, team.ring, "group"));
+	ASSERT_EQ(0, publish_events(team.producer, 1));
+	EXPECT_TAKES(team.a, 1, 0, 1);
+	intent = c->intent;
+	__atomic_store_n(&intent->lo, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&intent->hi, 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, leave, team.a));
+	let_it_sleep();
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, leave, team.b));
+	let_it_sleep();
+	EXPECT_EQ(0, disruptor_worker_attach(&d, team.ring, "group"));
+	__atomic_store_n(&intent->hi, 0, __ATOMIC_RELEASE);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	disruptor_worker_detach(d);
+	EXPECT_EQ(-EAGAIN, disruptor_try_wait(team.after, &range));
+	disruptor_worker_detach(c);
+	EXPECT_EQ(0, disruptor_try_wait(team.after, &range));
+	team.a = NULL;
+	team.b = NULL;
+	team_close(&team);
+}
+
 /* ---- several producers ---------------------------------------------------------------- */
 
 TEST(what_a_producer_left_is_skipped)
@@ -479,15 +527,6 @@ static void *take_one(void *arg)
 	taker->err = disruptor_worker_take_until(taker->worker, 1, soon(10 * SEC),
 						 &taker->range);
 	return NULL;
-}
-
-/* So that it is likely to be asleep: sleeps are counted when they are over. */
-static void let_it_sleep(void)
-{
-	uint64_t until = soon(50 * MSEC);
-
-	while (disruptor_now_ns() < until)
-		sched_yield();
 }
 
 TEST_F(team, that_sleep_get_what_is_left_also_after_the_end)

@@ -215,9 +215,9 @@ static int arrive(struct private_ring *ring, unsigned int seat)
 		if (own < 0)
 			return own;
 		own += claims->first;
-	}
-	if (ring->seats[own].held)
+	} else if (ring->seats[seat].held) {
 		return -EBUSY;
+	}
 	if (seat == DISRUPTOR_SEAT_PRODUCERS)
 		disruptor_set_producers(&ring->core, ++ring->producers, false);
 	else if (claims)
@@ -295,27 +295,39 @@ int private_attach(struct private_ring *ring, unsigned int kind,
 	return seat < 0 ? seat : 0;
 }
 
-/* What it claimed and did not settle is skipped by all, or is for another worker. */
+/* Under ring->lock.  The next may have the place once its claims are settled. */
+static void vacate(struct disruptor_role *role, struct disruptor_claims *claims)
+{
+	struct private_ring *ring = role->local;
+	struct seat *seat = &ring->seats[role->seat];
+
+	disruptor_disarm(&ring->core, &role->waiter);
+	seat->held = false;
+	seat->detaches++;
+	if (claims)
+		disruptor_claimant_dies(&ring->core, claims,
+					role->seat - claims->first);
+}
+
+/*
+ * What it claimed and did not settle is skipped by all, or is for another worker.
+ * While it waits for that its place may be another's already: it is not touched again.
+ */
 void private_detach(struct disruptor_role *role, unsigned int flags)
 {
 	struct private_ring *ring = role->local;
 	struct disruptor_claims *claims = claims_of(ring, role->publishes);
 
 	lock(ring);
-	disruptor_disarm(&ring->core, &role->waiter);
-	if (claims) {
-		disruptor_claimant_dies(&ring->core, claims,
-					role->seat - claims->first);
+	vacate(role, claims);
+	if (claims)
 		recover(ring);
-	}
 	if (role->publishes == DISRUPTOR_SEAT_PRODUCERS)
 		producer_leaves(ring, flags);
 	else if (disruptor_is_optional(&ring->core, role->publishes) &&
 		 (!claims || !claims->living))
 		disruptor_leave(&ring->core, role->publishes);
 	disruptor_fire_all(&ring->core);
-	ring->seats[role->seat].held = false;
-	ring->seats[role->seat].detaches++;
 	unlock(ring);
 	private_put(ring);
 }
