@@ -194,6 +194,37 @@ TEST_F(multi, a_full_ring_is_EAGAIN_or_ETIMEDOUT)
 	EXPECT_EQ(8, lo);
 }
 
+static void *release_three_soon(void *arg)
+{
+	struct disruptor_consumer *consumer = arg;
+	struct disruptor_range range;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	if (!disruptor_try_wait(consumer, &range))
+		disruptor_release(consumer, 3);
+	return NULL;
+}
+
+TEST_F(multi, room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
+{
+	const struct disruptor_wait_strategy patient = {
+		.spins = 1,
+		.sleep_for = 8,
+	};
+	uint64_t deadline, lo = 77;
+	pthread_t thread;
+
+	ASSERT_EQ(0, disruptor_multi_set_wait(self->trio.b, &patient));
+	ASSERT_EQ(0, multi_events(self->trio.a, 8));
+	deadline = soon(SEC / 5);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, release_three_soon,
+				    self->trio.consumer));
+	EXPECT_EQ(0, disruptor_multi_claim_until(self->trio.b, 3, deadline, &lo));
+	EXPECT_GE(disruptor_now_ns(), deadline);
+	EXPECT_EQ(8, lo);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
 TEST_F(multi, one_without_a_claim_has_no_intent)
 {
 	struct disruptor_seat_stats seats[DISRUPTOR_MAX_SEATS];

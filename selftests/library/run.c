@@ -345,6 +345,31 @@ static void until_released(struct pair *pair, uint64_t seq)
 		sched_yield();
 }
 
+static void *publish_soon(void *producer)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	publish_events(producer, 3);
+	return NULL;
+}
+
+TEST_F(run, on_timeout_is_not_called_when_less_came_than_was_slept_for)
+{
+	const struct disruptor_wait_strategy patient = {
+		.spins = 1,
+		.sleep_for = 8,
+	};
+	pthread_t thread;
+
+	self->handler.timeout_ns = SEC / 5;
+	self->log.halt_at = 2;
+	ASSERT_EQ(0, disruptor_consumer_set_wait(self->pair.consumer, &patient));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, publish_soon,
+				    self->pair.producer));
+	EXPECT_EQ(0, disruptor_run(self->pair.consumer, &self->handler));
+	EXPECT_STREQ("sbeeEq", self->log.calls);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
 TEST_F(run, a_halt_from_another_thread_ends_a_run_that_waits)
 {
 	struct runner runner = { self->pair.consumer, &self->handler, 1 };

@@ -272,6 +272,58 @@ TEST(a_sleeper_sleeps_until_the_publish_it_waits_for)
 	pair_close(&pair);
 }
 
+/* ---- a deadline comes before what was slept for ----------------------------- */
+
+static const struct disruptor_wait_strategy patient = {
+	.kind = DISRUPTOR_WAIT_BLOCK,
+	.spins = 1,
+	.sleep_for = 8,
+};
+
+static void *publish_soon(void *producer)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	publish_events(producer, 3);
+	return NULL;
+}
+
+TEST(events_that_are_fewer_than_were_slept_for_are_there_at_the_deadline)
+{
+	struct disruptor_range range = { 77, 77 };
+	uint64_t deadline;
+	pthread_t thread;
+	struct pair pair;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	ASSERT_EQ(0, disruptor_consumer_set_wait(pair.consumer, &patient));
+	deadline = soon(SEC / 5);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, publish_soon, pair.producer));
+	EXPECT_EQ(0, disruptor_wait_until(pair.consumer, deadline, &range));
+	EXPECT_GE(disruptor_now_ns(), deadline);
+	EXPECT_EQ(0, range.lo);
+	EXPECT_EQ(3, range.hi);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	pair_close(&pair);
+}
+
+TEST(room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
+{
+	uint64_t deadline, lo = 77;
+	pthread_t thread;
+	struct pair pair;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	ASSERT_EQ(0, disruptor_producer_set_wait(pair.producer, &patient));
+	ASSERT_EQ(0, publish_events(pair.producer, 8));
+	deadline = soon(SEC / 5);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, release_soon, pair.consumer));
+	EXPECT_EQ(0, disruptor_claim_until(pair.producer, 2, deadline, &lo));
+	EXPECT_GE(disruptor_now_ns(), deadline);
+	EXPECT_EQ(8, lo);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	pair_close(&pair);
+}
+
 TEST(a_kind_of_wait_that_does_not_exist_is_EINVAL)
 {
 	const struct disruptor_wait_strategy bad = {

@@ -112,6 +112,7 @@ int waiting_init(struct waiting *waiting,
  * @sleep_ns: the next sleep
  * @target: what to sleep for
  * @slept: for the target
+ * @over: the deadline has passed: this is the last look
  * @halted: what else ends the sleep; NULL: nothing
  */
 struct wait {
@@ -125,6 +126,7 @@ struct wait {
 	uint64_t sleep_ns;
 	uint64_t target;
 	bool slept;
+	bool over;
 	const uint32_t *halted;
 };
 

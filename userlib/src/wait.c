@@ -245,8 +245,7 @@ static int sleep_till_woken(struct wait *wait)
 			  wait->halted);
 }
 
-/* Let some time pass; 0: look again. */
-int wait_some(struct wait *wait)
+static int let_time_pass(struct wait *wait)
 {
 	const struct disruptor_wait_strategy *strategy = &wait->how->strategy;
 	uint64_t look = wait->looks++;
@@ -261,6 +260,21 @@ int wait_some(struct wait *wait)
 	    look - strategy->spins < strategy->yields)
 		return yield(wait);
 	return doze(wait);
+}
+
+/*
+ * Let some time pass; 0: look again.  Also when it is over, for the last time: there
+ * may be what the call needs, though not all that was slept for.
+ */
+int wait_some(struct wait *wait)
+{
+	int err;
+
+	if (wait->over)
+		return -ETIMEDOUT;
+	err = let_time_pass(wait);
+	wait->over = err == -ETIMEDOUT;
+	return wait->over ? 0 : err;
 }
 
 /*
