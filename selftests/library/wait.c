@@ -107,6 +107,28 @@ TEST_F(wait, a_claim_that_waits_for_its_own_publish_is_EINVAL)
 						    soon(MSEC), &lo));
 }
 
+TEST(what_is_claimed_and_not_published_is_not_slept_for)
+{
+	const struct disruptor_wait_strategy two = { .spins = 1, .sleep_for = 2 };
+	struct disruptor_range range;
+	struct pair pair;
+	uint64_t lo;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	ASSERT_EQ(0, disruptor_producer_set_wait(pair.producer, &two));
+	ASSERT_EQ(0, publish_events(pair.producer, 8));
+	ASSERT_EQ(0, disruptor_try_wait(pair.consumer, &range));
+	disruptor_release(pair.consumer, 7);
+	ASSERT_EQ(0, disruptor_try_claim(pair.producer, 7, &lo));
+	EXPECT_EQ(-ETIMEDOUT, disruptor_claim_until(pair.producer, 1,
+						    soon(5 * MSEC), &lo));
+	EXPECT_EQ(-EINVAL, disruptor_claim(pair.producer, 2, &lo));
+	disruptor_release(pair.consumer, 8);
+	EXPECT_EQ(0, disruptor_claim(pair.producer, 1, &lo));
+	EXPECT_EQ(15, lo);
+	pair_close(&pair);
+}
+
 /* ---- one thread waits, this one does something about it -------------------- */
 
 struct waiter {

@@ -316,6 +316,9 @@ int __disruptor_claim_wait(struct disruptor_producer *producer, uint64_t n,
 		return -EINVAL;
 	wait_begin(&wait, producer->role, &producer->view, producer->next, n,
 		   deadline_ns);
+	/* Nor can it be slept for. */
+	wait.target = min(wait.target, load_relaxed(producer->cursor) +
+				       producer->view.slots);
 	do {
 		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
