@@ -225,6 +225,53 @@ TEST_F(multi, room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
+#define MOST_SLEPT_FOR	DISRUPTOR_MAX_WAIT_AHEAD
+
+static void *release_the_rest_soon(void *arg)
+{
+	struct disruptor_consumer *consumer = arg;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 5 * MSEC }, NULL);
+	disruptor_release(consumer, 2 * MOST_SLEPT_FOR);
+	return NULL;
+}
+
+TEST(a_claim_of_more_than_can_be_slept_for_sleeps_nevertheless)
+{
+	struct disruptor_config config = { .producers = 2 };
+	struct disruptor_consumer *consumer;
+	struct disruptor_range range;
+	struct disruptor_multi *multi;
+	struct disruptor_ring *ring;
+	pthread_t thread;
+	uint64_t lo;
+
+	disruptor_graph_add(&config.graph, "c", NULL, 0);
+	ASSERT_EQ(0, private_ring(&ring, &config, 2 * MOST_SLEPT_FOR, 4));
+	ASSERT_EQ(0, disruptor_multi_attach(&multi, ring));
+	ASSERT_EQ(0, disruptor_multi_set_wait(multi, &sleeping));
+	ASSERT_EQ(0, disruptor_consumer_attach(&consumer, ring, "c"));
+	ASSERT_EQ(0, disruptor_multi_try_claim(multi, 2 * MOST_SLEPT_FOR, &lo));
+	disruptor_multi_publish(multi, 0, 2 * MOST_SLEPT_FOR);
+	ASSERT_EQ(0, disruptor_try_wait(consumer, &range));
+
+	/* What it sleeps for is there. */
+	disruptor_release(consumer, MOST_SLEPT_FOR + 1);
+	EXPECT_EQ(-ETIMEDOUT,
+		  disruptor_multi_claim_until(multi, 2 * MOST_SLEPT_FOR,
+					      soon(20 * MSEC), &lo));
+	EXPECT_GT(10, seat_stats(ring, 2).sleeps);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, release_the_rest_soon,
+				    consumer));
+	EXPECT_EQ(0, disruptor_multi_claim(multi, 2 * MOST_SLEPT_FOR, &lo));
+	EXPECT_EQ(2 * MOST_SLEPT_FOR, lo);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_GT(10, seat_stats(ring, 2).sleeps);
+	disruptor_multi_detach(multi);
+	disruptor_consumer_detach(consumer);
+	disruptor_close(ring);
+}
+
 TEST_F(multi, one_without_a_claim_has_no_intent)
 {
 	struct disruptor_seat_stats seats[DISRUPTOR_MAX_SEATS];

@@ -254,7 +254,8 @@ enum disruptor_wait_kind {
  * @sleep_for: BLOCK: how many events a consumer, how much room a producer sleeps
  *	for, if that is more than the call needs; so that a producer can sleep
  *	until a quarter of the ring is free instead of waking for every slot
- * @max_sleep_ns: BACKOFF: the longest sleep; sleeps start at 1 us and double
+ * @max_sleep_ns: BACKOFF: the longest sleep; sleeps start at 1 us and double.  BLOCK:
+ *	likewise, while a claim finds DISRUPTOR_MAX_WAIT_AHEAD free and needs more
  *
  * A 0 means the default.  How one end of the ring waits costs the other nothing
  * while it is awake: publishing pays one compare in either case, and a system

@@ -111,6 +111,7 @@ int waiting_init(struct waiting *waiting,
  * @pauses: since the last look at the clock
  * @sleep_ns: the next sleep
  * @target: what to sleep for
+ * @met: the target is there, and not enough: nobody wakes for more
  * @slept: for the target
  * @over: the deadline has passed: this is the last look
  * @halted: what else ends the sleep; NULL: nothing
@@ -125,6 +126,7 @@ struct wait {
 	uint32_t pauses;
 	uint64_t sleep_ns;
 	uint64_t target;
+	bool met;
 	bool slept;
 	bool over;
 	const uint32_t *halted;

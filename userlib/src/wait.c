@@ -118,7 +118,10 @@ static int role_sleep(struct disruptor_role *role, uint64_t target,
 
 /* ---- between two looks --------------------------------------------------- */
 
-/* How far ahead of it a role may sleep for. */
+/*
+ * How far ahead of it a role may sleep for.  Of several producers, only their claims
+ * can need more; see __disruptor_multi_claim_wait().
+ */
 static uint64_t most_ahead(const struct disruptor_view *view)
 {
 	return view->availability ? min(view->slots, DISRUPTOR_MAX_WAIT_AHEAD) :
@@ -255,7 +258,7 @@ static int let_time_pass(struct wait *wait)
 	if (strategy->kind == DISRUPTOR_WAIT_SPIN || look < strategy->spins)
 		return spin(wait, PAUSES);
 	if (strategy->kind == DISRUPTOR_WAIT_BLOCK)
-		return sleep_till_woken(wait);
+		return wait->met ? doze(wait) : sleep_till_woken(wait);
 	if (strategy->kind == DISRUPTOR_WAIT_YIELD ||
 	    look - strategy->spins < strategy->yields)
 		return yield(wait);
@@ -355,6 +358,10 @@ bool __disruptor_multi_room(struct disruptor_multi *multi, uint64_t hi)
 	return false;
 }
 
+/*
+ * A claim may need more room than can be slept for.  What it slept for is then there
+ * and not enough, and would be no sleep any more: for the rest it dozes.
+ */
 int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 				 uint64_t deadline_ns, uint64_t *lo)
 {
@@ -369,6 +376,7 @@ int __disruptor_multi_claim_wait(struct disruptor_multi *multi, uint64_t n,
 		if (at_the_end(&multi->view, cursor))
 			return -EINVAL;
 		wait_ahead(&wait, &multi->view, cursor, n);
+		wait.met = multi->limit >= wait.target;
 		__DISRUPTOR_POINT(CLAIM_WAIT);
 		err = wait_some(&wait);
 		if (err)
