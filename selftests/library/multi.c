@@ -362,6 +362,51 @@ TEST_F(multi, what_is_before_the_gap_can_be_had)
 	EXPECT_RANGE(self->trio.consumer, 3, 6);
 }
 
+static int never(void *context, void *event, uint64_t seq, bool end_of_batch)
+{
+	abort();
+}
+
+/* What is claimed is not, nor what is published behind a gap. */
+TEST(poll_says_gating_for_what_is_published)
+{
+	struct disruptor_handler handler = { .on_event = never };
+	struct disruptor_config config = { .producers = 2 };
+	struct disruptor_consumer *first, *second;
+	struct disruptor_ring *ring;
+	struct disruptor_multi *a, *b;
+	struct disruptor_range range;
+	uint64_t lo, round;
+
+	disruptor_graph_add(&config.graph, "first", NULL, 0);
+	disruptor_graph_add(&config.graph, "second", DISRUPTOR_AFTER("first"), 0);
+	ASSERT_EQ(0, private_ring(&ring, &config, 4, EVENT_BYTES));
+	ASSERT_EQ(0, disruptor_multi_attach(&a, ring));
+	ASSERT_EQ(0, disruptor_multi_attach(&b, ring));
+	ASSERT_EQ(0, disruptor_consumer_attach(&first, ring, "first"));
+	ASSERT_EQ(0, disruptor_consumer_attach(&second, ring, "second"));
+	for (round = 0; round < 200; round++) {
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(second, &handler));
+		ASSERT_EQ(0, disruptor_multi_try_claim(a, 1, &lo));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
+		ASSERT_EQ(0, multi_events(b, 1));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(second, &handler));
+		publish_filled(a, lo, lo + 1);
+		EXPECT_EQ(DISRUPTOR_POLL_GATING, disruptor_poll(second, &handler));
+		ASSERT_EQ(0, disruptor_try_wait(first, &range));
+		disruptor_release(first, range.hi);
+		ASSERT_EQ(0, disruptor_try_wait(second, &range));
+		disruptor_release(second, range.hi);
+	}
+	disruptor_multi_detach(a);
+	disruptor_multi_detach(b);
+	disruptor_consumer_detach(first);
+	disruptor_consumer_detach(second);
+	disruptor_close(ring);
+}
+
 TEST(who_has_claimed_and_not_published_is_not_lapped_where_nobody_consumes)
 {
 	struct disruptor_config config = { .producers = 2 };

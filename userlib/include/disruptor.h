@@ -1200,7 +1200,7 @@ void disruptor_worker_halt(struct disruptor_worker *worker);
 enum disruptor_poll_state {
 	DISRUPTOR_POLL_PROCESSING,	/* handled events */
 	DISRUPTOR_POLL_GATING,		/* published, but the consumers before are not done */
-	DISRUPTOR_POLL_IDLE,		/* nothing published */
+	DISRUPTOR_POLL_IDLE,		/* not published */
 	DISRUPTOR_POLL_ENDED,		/* nothing left, and no producer */
 };
 

@@ -78,24 +78,42 @@ int disruptor_run(struct disruptor_consumer *consumer,
 	return err;
 }
 
+/* Is what comes next published?  Of several producers the cursor says what is claimed. */
+static bool is_published(const struct disruptor_consumer *consumer)
+{
+	const struct disruptor_view *view = &consumer->view;
+	const uint64_t *cursor = __disruptor_counter(view,
+						     DISRUPTOR_SEAT_PRODUCERS);
+	uint64_t next = consumer->next;
+	uint32_t lap;
+
+	if (!view->availability)
+		return load_acquire(cursor) > next; /* B */
+	lap = load_acquire(&view->availability[next & view->index_mask]); /* K */
+	return (lap & DISRUPTOR_LAP_MASK) == DISRUPTOR_LAP(next, view->lap_shift);
+}
+
 int disruptor_poll(struct disruptor_consumer *consumer,
 		   const struct disruptor_handler *handler)
 {
-	const uint64_t *cursor = __disruptor_counter(&consumer->view,
-						     DISRUPTOR_SEAT_PRODUCERS);
 	struct disruptor_range range;
+	bool published = false;
 	int err;
 
 	if (!handler->on_event)
 		return -EINVAL;
 	err = disruptor_try_wait(consumer, &range);
+	if (err == -EAGAIN && is_published(consumer)) {
+		/* Since that look?  After B or K, this one finds it. */
+		published = true;
+		err = disruptor_try_wait(consumer, &range);
+	}
 	switch (err) {
 	case 0:
 		err = handle_batch(consumer, handler, &range);
 		return err ? err : DISRUPTOR_POLL_PROCESSING;
 	case -EAGAIN:
-		return load_acquire(cursor) == consumer->next ?
-		       DISRUPTOR_POLL_IDLE : DISRUPTOR_POLL_GATING;
+		return published ? DISRUPTOR_POLL_GATING : DISRUPTOR_POLL_IDLE;
 	case -ENODATA:
 		return DISRUPTOR_POLL_ENDED;
 	default:
