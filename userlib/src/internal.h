@@ -58,6 +58,33 @@ static inline uint64_t all_consumers(unsigned int n)
 	return n ? ~0ULL >> (DISRUPTOR_MAX_CONSUMERS - n) : 0;
 }
 
+/* ---- what is published ----------------------------------------------------- */
+
+/* Acquired already, by the look that found it published. */
+static inline bool is_aborted(const struct disruptor_view *view, uint64_t seq)
+{
+	return view->availability &&
+	       load_relaxed(&view->availability[seq & view->index_mask]) &
+	       DISRUPTOR_LAP_ABORTED;
+}
+
+/*
+ * Several producers claim no more than the ring ahead of whoever they wait for.  If
+ * the cursor is further on, what is @next for a consumer never comes; but its barrier
+ * does, by all that the kernel can tell, so that it would not sleep.
+ *
+ * @next is read after the cursor: of a group, others move it.
+ */
+static inline bool is_lapped(const struct disruptor_view *view,
+			     const uint64_t *next)
+{
+	uint64_t cursor = load_acquire(__disruptor_counter(view,
+						DISRUPTOR_SEAT_PRODUCERS));
+	uint64_t from = load_acquire(next);
+
+	return view->availability && cursor > from && cursor - from > view->slots;
+}
+
 /* ---- ring.c ------------------------------------------------------------- */
 
 /**

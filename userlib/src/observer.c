@@ -55,13 +55,6 @@ static uint64_t published(const struct disruptor_observer *observer,
 	return min(gap, cursor);
 }
 
-static bool is_aborted(const struct disruptor_view *view, uint64_t seq)
-{
-	return view->availability &&
-	       load_relaxed(&view->availability[seq & view->index_mask]) &
-	       DISRUPTOR_LAP_ABORTED;
-}
-
 /* What may be copied as one: [*lo, *hi), cut at what was aborted. */
 static void leave_out_aborted(const struct disruptor_view *view, uint64_t *lo,
 			      uint64_t *hi)

@@ -443,29 +443,20 @@ static int look_for_end(struct disruptor_consumer *consumer)
 	return err == -EAGAIN && end_of_stream(consumer) ? -ENODATA : err;
 }
 
-static bool is_aborted(const struct disruptor_consumer *consumer, uint64_t seq)
-{
-	const struct disruptor_view *view = &consumer->view;
-
-	/* Acquired already, by the look that found it available. */
-	return view->availability &&
-	       load_relaxed(&view->availability[seq & view->index_mask]) &
-	       DISRUPTOR_LAP_ABORTED;
-}
-
 /*
  * Be done with what was aborted, if it comes first, and leave available what comes
  * before the next of it; false: nothing.
  */
 static bool leave_out_aborted(struct disruptor_consumer *consumer)
 {
+	const struct disruptor_view *view = &consumer->view;
 	uint64_t lo = consumer->next;
 	uint64_t end = consumer->available;
 	uint64_t hi;
 
-	while (lo != end && is_aborted(consumer, lo))
+	while (lo != end && is_aborted(view, lo))
 		lo++;
-	for (hi = lo; hi != end && !is_aborted(consumer, hi); hi++)
+	for (hi = lo; hi != end && !is_aborted(view, hi); hi++)
 		;
 	consumer->available = hi;
 	if (lo != consumer->next)
@@ -487,21 +478,6 @@ int __disruptor_consumer_look(struct disruptor_consumer *consumer)
 		__DISRUPTOR_POINT(SKIP);
 	} while (!leave_out_aborted(consumer) && --looks);
 	return looks ? 0 : -EAGAIN;
-}
-
-/*
- * Producers claim no more than the ring ahead of whoever they wait for.  If the
- * cursor is further on, what is next for this consumer never comes; but its
- * barrier does, by all that the kernel can tell, so that it would not sleep.
- */
-static bool is_lapped(const struct disruptor_consumer *consumer)
-{
-	const struct disruptor_view *view = &consumer->view;
-	uint64_t cursor = load_acquire(__disruptor_counter(view,
-						DISRUPTOR_SEAT_PRODUCERS));
-
-	return view->availability && cursor > consumer->next &&
-	       cursor - consumer->next > view->slots;
 }
 
 bool take_halt(uint32_t *halted)
@@ -533,7 +509,8 @@ static int consumer_wait(struct disruptor_consumer *consumer,
 		if (err)
 			return err;
 		err = disruptor_try_wait(consumer, range);
-		if (err == -EAGAIN && wait.slept && is_lapped(consumer))
+		if (err == -EAGAIN && wait.slept &&
+		    is_lapped(&consumer->view, &consumer->next))
 			return -EBADMSG;
 	} while (err == -EAGAIN);
 	if (!err)

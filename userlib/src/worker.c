@@ -216,14 +216,10 @@ int disruptor_worker_done(struct disruptor_worker *worker, uint64_t hi)
 
 /* ---- taking ------------------------------------------------------------------ */
 
-static bool is_aborted(const struct disruptor_worker *worker, uint64_t seq)
+/* Of the claim.  Beyond the last that was aborted no lap need be read. */
+static bool was_aborted(const struct disruptor_worker *worker, uint64_t seq)
 {
-	const struct disruptor_view *view = &worker->view;
-
-	/* Acquired already, by the look that found it available. */
-	return seq < worker->aborted && view->availability &&
-	       load_relaxed(&view->availability[seq & view->index_mask]) &
-	       DISRUPTOR_LAP_ABORTED;
+	return seq < worker->aborted && is_aborted(&worker->view, seq);
 }
 
 /* What of the claim is next, and was not aborted; false: there is none. */
@@ -233,7 +229,7 @@ static bool find_range(struct disruptor_worker *worker, uint64_t most,
 	uint64_t lo = worker->next;
 	uint64_t hi;
 
-	while (lo != worker->end && is_aborted(worker, lo))
+	while (lo != worker->end && was_aborted(worker, lo))
 		lo++;
 	if (lo == worker->end) {
 		__DISRUPTOR_POINT(WORKER_SKIP);
@@ -241,7 +237,7 @@ static bool find_range(struct disruptor_worker *worker, uint64_t most,
 		return false;
 	}
 	for (hi = lo; hi != worker->end && hi - lo != most &&
-	     !is_aborted(worker, hi); hi++)
+	     !was_aborted(worker, hi); hi++)
 		;
 	range->lo = lo;
 	range->hi = hi;
@@ -266,20 +262,6 @@ int disruptor_worker_try_take(struct disruptor_worker *worker, uint64_t most,
 			return err;
 	} while (!find_range(worker, most, range));
 	return 0;
-}
-
-/*
- * Producers claim no more than the ring ahead of the group: if the cursor is further
- * on, what is next never comes.  See is_lapped() in wait.c.
- */
-static bool is_lapped(const struct disruptor_worker *worker)
-{
-	uint64_t cursor = load_acquire(__disruptor_counter(&worker->view,
-						DISRUPTOR_SEAT_PRODUCERS));
-	/* After the cursor: others claim. */
-	uint64_t claimed = load_acquire(worker->claimed);
-
-	return cursor > claimed && cursor - claimed > worker->view.slots;
 }
 
 int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
@@ -308,7 +290,8 @@ int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
 		if (err)
 			return err;
 		err = disruptor_worker_try_take(worker, most, range);
-		if (err == -EAGAIN && wait.slept && is_lapped(worker))
+		if (err == -EAGAIN && wait.slept &&
+		    is_lapped(&worker->view, worker->claimed))
 			return -EBADMSG;
 	} while (err == -EAGAIN);
 	if (!err)
