@@ -206,7 +206,6 @@ void maps_close(struct maps *maps);
 
 /* ---- run.c --------------------------------------------------------------- */
 
-uint64_t deadline_after(uint64_t ns);
 int start_handler(const struct disruptor_handler *handler,
 		  struct disruptor_consumer *consumer);
 

@@ -16,13 +16,6 @@ static int handle_batch(struct disruptor_consumer *consumer,
 	return err;
 }
 
-uint64_t deadline_after(uint64_t ns)
-{
-	uint64_t now = disruptor_now_ns();
-
-	return ns < DISRUPTOR_FOREVER - now ? now + ns : DISRUPTOR_FOREVER;
-}
-
 static int wait_for_events(struct disruptor_consumer *consumer,
 			   const struct disruptor_handler *handler,
 			   struct disruptor_range *range)

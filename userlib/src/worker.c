@@ -264,9 +264,10 @@ int disruptor_worker_try_take(struct disruptor_worker *worker, uint64_t most,
 	return 0;
 }
 
-int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
-				uint64_t deadline_ns,
-				struct disruptor_range *range)
+/* As disruptor_worker_take_until(), or for so long.  Who finds events reads no clock. */
+static int take(struct disruptor_worker *worker, uint64_t most,
+		uint64_t deadline_ns, uint64_t timeout_ns,
+		struct disruptor_range *range)
 {
 	uint64_t claimed;
 	struct wait wait;
@@ -276,6 +277,7 @@ int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
 	if (err != -EAGAIN)
 		return err;
 	wait_begin(&wait, worker->role, &worker->view, 0, 1, deadline_ns);
+	wait.timeout_ns = timeout_ns;
 	wait.halted = &worker->halted;
 	do {
 		if (take_halt(&worker->halted))
@@ -297,6 +299,13 @@ int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
 	if (!err)
 		wait_end(&wait, range->hi - range->lo, worker->view.slots);
 	return err;
+}
+
+int disruptor_worker_take_until(struct disruptor_worker *worker, uint64_t most,
+				uint64_t deadline_ns,
+				struct disruptor_range *range)
+{
+	return take(worker, most, deadline_ns, DISRUPTOR_FOREVER, range);
 }
 
 int64_t disruptor_worker_read(struct disruptor_worker *worker, void *events,
@@ -324,23 +333,16 @@ void disruptor_worker_halt(struct disruptor_worker *worker)
 	role_halt(worker->role, &worker->halted);
 }
 
-/* The clock is read only if there is nothing to do. */
-static int take(struct disruptor_worker *worker,
-		const struct disruptor_handler *handler,
-		struct disruptor_range *range)
+static int wait_for_events(struct disruptor_worker *worker,
+			   const struct disruptor_handler *handler,
+			   struct disruptor_range *range)
 {
 	uint64_t most = max(handler->batch_limit, 1ULL);
-	uint64_t deadline = DISRUPTOR_FOREVER;
-	int err;
 
-	if (handler->timeout_ns) {
-		err = load_relaxed(&worker->halted) ? -EAGAIN :
-		      disruptor_worker_try_take(worker, most, range);
-		if (err != -EAGAIN)
-			return err;
-		deadline = deadline_after(handler->timeout_ns);
-	}
-	return disruptor_worker_take_until(worker, most, deadline, range);
+	if (handler->timeout_ns)
+		return take(worker, most, DISRUPTOR_FOREVER, handler->timeout_ns,
+			    range);
+	return disruptor_worker_take(worker, most, range);
 }
 
 static int handle_claim(struct disruptor_worker *worker,
@@ -363,7 +365,7 @@ static int run(struct disruptor_worker *worker,
 	int err;
 
 	for (;;) {
-		err = take(worker, handler, &range);
+		err = wait_for_events(worker, handler, &range);
 		if (err == -ENODATA || err == -ECANCELED)
 			return 0;
 		if (err == -ETIMEDOUT) {
