@@ -346,6 +346,46 @@ TEST(room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
 	pair_close(&pair);
 }
 
+/* ---- backing off ------------------------------------------------------------ */
+
+static int64_t longest_sleep;	/* that was asked for */
+
+/* Instead of libc's. */
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
+		    struct timespec *left)
+{
+	int64_t ns = time->tv_sec * SEC + time->tv_nsec;
+
+	if (longest_sleep < ns)
+		longest_sleep = ns;
+	return nanosleep(time, left);
+}
+
+TEST(no_sleep_is_longer_than_the_longest)
+{
+	struct disruptor_wait_strategy strategy = {
+		.kind = DISRUPTOR_WAIT_BACKOFF,
+		.spins = 1,
+		.yields = 1,
+	};
+	static const uint64_t most[] = { 1, 999, 1500, MSEC };
+	struct disruptor_range range;
+	struct pair pair;
+	unsigned int i;
+
+	ASSERT_EQ(0, pair_open(&pair, 8, 8));
+	for (i = 0; i < ARRAY_SIZE(most); i++) {
+		strategy.max_sleep_ns = most[i];
+		longest_sleep = 0;
+		ASSERT_EQ(0, disruptor_consumer_set_wait(pair.consumer, &strategy));
+		EXPECT_EQ(-ETIMEDOUT, disruptor_wait_until(pair.consumer,
+							   soon(10 * MSEC), &range));
+		EXPECT_LT(0, longest_sleep);
+		EXPECT_GE(most[i], longest_sleep);
+	}
+	pair_close(&pair);
+}
+
 TEST(a_kind_of_wait_that_does_not_exist_is_EINVAL)
 {
 	const struct disruptor_wait_strategy bad = {

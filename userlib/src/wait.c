@@ -162,7 +162,7 @@ void wait_begin(struct wait *wait, struct disruptor_role *role,
 		.deadline_ns = deadline_ns,
 		.timeout_ns = DISRUPTOR_FOREVER,
 		.left_ns = DISRUPTOR_FOREVER,
-		.sleep_ns = MIN_SLEEP_NS,
+		.sleep_ns = min(MIN_SLEEP_NS, role->waiting.strategy.max_sleep_ns),
 	};
 	wait_ahead(wait, view, next, n);
 }
