@@ -220,13 +220,13 @@ int disruptor_memory_alloc(struct disruptor_memory *memory,
 
 	for (i = 0; i < DISRUPTOR_REGIONS; i++)
 		all += bytes[i];
-	if (all > LONG_MAX)
-		return -ENOMEM;
 	memory->pages = all >> PAGE_SHIFT;
 	err = charge(memory);
 	if (err)
 		return err;
-	if (alloc_regions(memory, bytes, huge))
+	/* More than there is, is not found out by taking all there is. */
+	if (memory->pages <= totalram_pages() &&
+	    alloc_regions(memory, bytes, huge))
 		return 0;
 	disruptor_memory_free(memory);
 	return -ENOMEM;

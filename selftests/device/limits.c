@@ -272,9 +272,11 @@ TEST_F(limits, max_bytes_is_a_quarter_of_the_memory_at_first)
 	EXPECT_GT((__u64)info.totalram * info.mem_unit / 3, max_bytes);
 }
 
+#define MOST_SLOTS	(DISRUPTOR_MAX_EVENTS_BYTES / DISRUPTOR_MAX_SLOT_SIZE)
+
 static int is_refused_the_largest(void *context)
 {
-	CHILD_CHECK(ring_create(.slots = DISRUPTOR_MAX_SLOTS,
+	CHILD_CHECK(ring_create(.slots = MOST_SLOTS,
 				.slot_size = DISRUPTOR_MAX_SLOT_SIZE) ==
 		    -EPERM);
 	return 0;
@@ -284,12 +286,12 @@ TEST_F(limits, a_ring_larger_than_the_machine_is_refused_and_costs_nothing)
 {
 	__u64 before = vmalloc_used();
 
-	EXPECT_EQ(-ENOMEM, ring_create(.slots = DISRUPTOR_MAX_SLOTS,
+	EXPECT_EQ(-ENOMEM, ring_create(.slots = MOST_SLOTS,
 				       .slot_size = DISRUPTOR_MAX_SLOT_SIZE));
 	EXPECT_EQ(0, in_child_as(FRESH_UID, is_refused_the_largest, NULL));
 	/* Allowed by all limits, and still more than there is. */
 	ASSERT_TRUE(set_max_bytes(1ULL << (sizeof(long) == 8 ? 46 : 31)));
-	EXPECT_EQ(-ENOMEM, ring_create(.slots = DISRUPTOR_MAX_SLOTS,
+	EXPECT_EQ(-ENOMEM, ring_create(.slots = MOST_SLOTS,
 				       .slot_size = DISRUPTOR_MAX_SLOT_SIZE));
 	EXPECT_GT(before + MIB, vmalloc_used());
 }

@@ -169,7 +169,9 @@ TEST(more_memory_than_the_machine_has_is_ENOMEM)
 	struct disruptor_config config = { 0 };
 	struct disruptor_ring *ring = NULL;
 
-	EXPECT_EQ(-ENOMEM, private_ring(&ring, &config, DISRUPTOR_MAX_SLOTS,
+	EXPECT_EQ(-ENOMEM, private_ring(&ring, &config,
+					DISRUPTOR_MAX_EVENTS_BYTES / 65536, 65536));
+	EXPECT_EQ(-EINVAL, private_ring(&ring, &config, DISRUPTOR_MAX_SLOTS,
 					DISRUPTOR_MAX_SLOT_SIZE));
 	EXPECT_EQ(NULL, ring);
 }
