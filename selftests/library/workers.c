@@ -124,6 +124,22 @@ FIXTURE_TEARDOWN(team)
 	team_close(&self->team);
 }
 
+/* ---- fellows that lie -------------------------------------------------------- */
+
+TEST_F(team, what_is_not_published_is_not_done_whatever_a_fellow_says)
+{
+	struct disruptor_worker *a = self->team.a;
+	uint64_t seq;
+
+	ASSERT_EQ(0, publish_events(self->team.producer, 2));
+	EXPECT_TAKES(a, 2, 0, 2);
+	for (seq = 2; seq < 20; seq++)
+		a->done[seq & a->view.index_mask] =
+			DISRUPTOR_LAP(seq, a->view.lap_shift);
+	EXPECT_EQ(0, disruptor_worker_done(a, 2));
+	EXPECT_EQ(2, group_at(&self->team));
+}
+
 /* ---- what is refused --------------------------------------------------------- */
 
 TEST(a_graph_has_so_many_workers_and_no_more)

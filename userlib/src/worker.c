@@ -145,18 +145,25 @@ static int claim_or_end(struct disruptor_worker *worker, uint64_t most)
 
 /* ---- being done -------------------------------------------------------------- */
 
-/* The end of what all workers are done with, from @from on. */
-static uint64_t first_undone(const struct disruptor_worker *worker, uint64_t from)
+/*
+ * The end of what all workers are done with, from @begin on.  Whatever a fellow's laps
+ * say, nothing is done that is not published, or there would be no end of it.  The
+ * cursor is read after the laps (K): whoever stored them had seen the event in it.
+ */
+static uint64_t first_undone(const struct disruptor_worker *worker, uint64_t begin)
 {
 	const struct disruptor_view *view = &worker->view;
-	uint64_t end = from + view->slots;
+	uint64_t end = begin + view->slots;
+	uint64_t at = begin;
+	uint64_t cursor;
 
-	while (from != end &&
-	       __atomic_load_n(&worker->done[from & view->index_mask],
+	while (at != end &&
+	       __atomic_load_n(&worker->done[at & view->index_mask],
 			       __ATOMIC_SEQ_CST) ==
-	       DISRUPTOR_LAP(from, view->lap_shift))
-		from++;
-	return from;
+	       DISRUPTOR_LAP(at, view->lap_shift))
+		at++;
+	cursor = load_acquire(__disruptor_counter(view, DISRUPTOR_SEAT_PRODUCERS));
+	return max(begin, min(at, cursor));
 }
 
 /*
