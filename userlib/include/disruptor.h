@@ -395,6 +395,21 @@ int disruptor_consumer_fileno(const struct disruptor_consumer *consumer);
 
 /* ---- sequences, shared ------------------------------------------------- */
 
+/*
+ * Before slots are written again.  O: what this thread stored in the cursor is
+ * seen no later than what it writes next, so that an observer that reads the one
+ * after the other knows what may be overwritten.  On x86 stores are seen in order.
+ */
+DISRUPTOR_INLINE void
+__disruptor_order_stores(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__atomic_signal_fence(__ATOMIC_RELEASE);
+#else
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 /* The counter of a seat. */
 DISRUPTOR_INLINE const __disruptor_u64 *
 __disruptor_counter(const struct disruptor_view *view, unsigned int seat)
@@ -800,6 +815,7 @@ disruptor_multi_try_claim(struct disruptor_multi *multi, uint64_t n,
 	} while (!__atomic_compare_exchange_n(multi->cursor, &next, next + n,
 					      false, __ATOMIC_ACQ_REL,
 					      __ATOMIC_RELAXED)); /* I */
+	__disruptor_order_stores(); /* O */
 	__DISRUPTOR_POINT(MULTI_CLAIMED);
 	multi->unpublished = n;
 	*lo = next;

@@ -18,21 +18,6 @@
 typedef uint32_t __attribute__((may_alias)) word;
 
 /*
- * Before slots are written again.  L: what this thread stored in the cursor is
- * seen no later than what it writes next, so that an observer that reads the one
- * after the other knows what may be overwritten (observer.c).  On x86 stores are
- * seen in order.
- */
-static void order_stores(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__atomic_signal_fence(__ATOMIC_RELEASE); /* L */
-#else
-	__atomic_thread_fence(__ATOMIC_RELEASE); /* L */
-#endif
-}
-
-/*
  * Lines that are to be written were last read by consumers, so the first store to
  * each waits until these have given it up.  Stores reach memory in their order:
  * while events and the cursor are stored by turns, a processor waits for one line
@@ -90,7 +75,7 @@ static uint64_t find_room(const struct disruptor_producer *producer)
 					   DISRUPTOR_SEAT_PRODUCERS, false, 0);
 	uint64_t published = load_relaxed(producer->cursor);
 
-	order_stores(); /* L */
+	__disruptor_order_stores(); /* O */
 	return min(gate, published) + producer->view.slots;
 }
 

@@ -8,8 +8,8 @@
  * writing the slot that it shares with a later one.
  *
  * Why the cursor is not read too old: whoever writes over an event has before that
- * stored a cursor far enough on, or acquired it from the others who did, and L in
- * the header keeps it so.
+ * stored a cursor far enough on, or acquired it from the others who did, and O in
+ * the header keeps it so.  selftests/models/observe.pml checks this.
  */
 #include <stdlib.h>
 
