@@ -458,6 +458,13 @@ __disruptor_published(const struct disruptor_view *view, bool gaps,
 			       __ATOMIC_ACQUIRE); /* B */
 }
 
+/* The second look, see below. */
+DISRUPTOR_INLINE bool
+__disruptor_is_epoch(const struct disruptor_control *control, uint64_t epoch)
+{
+	return __atomic_load_n(&control->epoch, __ATOMIC_RELAXED) == epoch;
+}
+
 /*
  * The lowest of the sequences that @seat waits on; for the producers with no
  * gating sequence, and for a consumer straight after them, what is published.
@@ -489,20 +496,23 @@ __disruptor_lowest(const struct disruptor_view *view, unsigned int seat,
 		       view->consumers;
 		if (!mask) {
 			lowest = __disruptor_published(view, gaps, from);
-		} else {
-			lowest = UINT64_MAX;
-			do {
-				seq = __atomic_load_n(
-					__disruptor_counter(view,
-						DISRUPTOR_SEAT_CONSUMER(
-							__builtin_ctzll(mask))),
-					__ATOMIC_ACQUIRE); /* B */
-				if (seq < lowest)
-					lowest = seq;
-				mask &= mask - 1;
-			} while (mask);
+			if (__disruptor_is_epoch(control, epoch))
+				return lowest;
+			from = lowest;	/* so much stays published */
+			continue;
 		}
-		if (__atomic_load_n(&control->epoch, __ATOMIC_RELAXED) == epoch)
+		lowest = UINT64_MAX;
+		do {
+			seq = __atomic_load_n(
+				__disruptor_counter(view,
+					DISRUPTOR_SEAT_CONSUMER(
+						__builtin_ctzll(mask))),
+				__ATOMIC_ACQUIRE); /* B */
+			if (seq < lowest)
+				lowest = seq;
+			mask &= mask - 1;
+		} while (mask);
+		if (__disruptor_is_epoch(control, epoch))
 			return lowest;
 	}
 }
