@@ -174,7 +174,7 @@ struct disruptor_handle {
 	struct pid *pid;
 	struct address_space *mapping;
 
-	struct mutex map_lock;
+	struct mutex map_lock;		/* down to left_claim */
 	bool revoked;
 	struct mm_struct *writer;
 	unsigned int writable_maps;

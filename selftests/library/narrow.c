@@ -6,8 +6,11 @@
 
 #include "library.h"
 
-_Static_assert(sizeof(size_t) == 4, "built for 32 bits");
-_Static_assert(sizeof(time_t) == 8, "but for a time_t, which the kernel's may not be");
+TEST(this_is_built_for_32_bits_but_for_a_time_t)
+{
+	EXPECT_EQ(4, sizeof(size_t));
+	EXPECT_EQ(8, sizeof(time_t));
+}
 
 /* ---- addresses ----------------------------------------------------------- */
 
