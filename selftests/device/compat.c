@@ -3,7 +3,7 @@
 /*
  * One layout for 32-bit and 64-bit programs: the numbers of the ABI, asserted in
  * both, and one process that talks to the kernel through both of its doors.
- * (Most device tests are built for both as well: "bits=32,64".)
+ * (Other device tests are built for both as well: "bits=32,64".)
  */
 #include "ring.h"
 
