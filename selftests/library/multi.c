@@ -216,7 +216,7 @@ TEST_F(multi, room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
 
 	ASSERT_EQ(0, disruptor_multi_set_wait(self->trio.b, &patient));
 	ASSERT_EQ(0, multi_events(self->trio.a, 8));
-	deadline = soon(SEC / 5);
+	deadline = soon(SEC);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, release_three_soon,
 				    self->trio.consumer));
 	EXPECT_EQ(0, disruptor_multi_claim_until(self->trio.b, 3, deadline, &lo));

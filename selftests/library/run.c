@@ -360,7 +360,7 @@ TEST_F(run, on_timeout_is_not_called_when_less_came_than_was_slept_for)
 	};
 	pthread_t thread;
 
-	self->handler.timeout_ns = SEC / 5;
+	self->handler.timeout_ns = SEC;
 	self->log.halt_at = 2;
 	ASSERT_EQ(0, disruptor_consumer_set_wait(self->pair.consumer, &patient));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, publish_soon,

@@ -617,7 +617,7 @@ TEST_F(team, take_at_the_deadline_what_is_less_than_was_slept_for)
 	pthread_t thread;
 
 	ASSERT_EQ(0, disruptor_worker_set_wait(self->team.a, &patient));
-	deadline = soon(SEC / 5);
+	deadline = soon(SEC);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, publish_soon,
 				    self->team.producer));
 	EXPECT_EQ(0, disruptor_worker_take_until(self->team.a, 8, deadline,
