@@ -69,8 +69,8 @@ static inline bool is_aborted(const struct disruptor_view *view, uint64_t seq)
 }
 
 /*
- * Several producers claim no more than the ring ahead of whoever they wait for.  If
- * the cursor is further on, what is @next for a consumer never comes; but its barrier
+ * Producers claim no more than the ring ahead of whoever they wait for.  If the
+ * cursor is further on, what is @next for a consumer never comes; but its barrier
  * does, by all that the kernel can tell, so that it would not sleep.
  *
  * @next is read after the cursor: of a group, others move it.
@@ -82,7 +82,7 @@ static inline bool is_lapped(const struct disruptor_view *view,
 						DISRUPTOR_SEAT_PRODUCERS));
 	uint64_t from = load_acquire(next);
 
-	return view->availability && cursor > from && cursor - from > view->slots;
+	return cursor > from && cursor - from > view->slots;
 }
 
 /* ---- ring.c ------------------------------------------------------------- */
