@@ -140,6 +140,14 @@ TEST_F(team, what_is_not_published_is_not_done_whatever_a_fellow_says)
 	EXPECT_EQ(2, group_at(&self->team));
 }
 
+/* Their counter was far ahead when this one looked, and is not any more. */
+TEST_F(team, what_is_further_than_can_be_is_not_taken_for_there)
+{
+	ASSERT_EQ(0, publish_events(self->team.producer, 2));
+	self->team.a->available = UINT64_MAX - 5;
+	EXPECT_TAKES(self->team.a, 8, 0, 2);
+}
+
 /* ---- what is refused --------------------------------------------------------- */
 
 TEST(a_graph_has_so_many_workers_and_no_more)

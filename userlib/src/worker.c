@@ -49,6 +49,12 @@ static void clear_intent(struct disruptor_worker *worker)
 	store_release(&worker->intent->hi, 0); /* J */
 }
 
+/* What was seen to be there, is it beyond @next, and no further than can be? */
+static bool is_there(const struct disruptor_worker *worker, uint64_t next)
+{
+	return worker->available - next - 1 < worker->view.slots;
+}
+
 /*
  * The next events that nobody has claimed, of those that are there: a worker that
  * has nothing to do holds nothing.  The steps and their letters are those of
@@ -62,7 +68,7 @@ static int claim_next(struct disruptor_worker *worker, uint64_t most)
 
 	do {
 		__DISRUPTOR_POINT(WORKER_CLAIM);
-		if (worker->available <= next) {
+		if (!is_there(worker, next)) {
 			err = look(worker, &next);
 			if (err) {
 				__DISRUPTOR_POINT(WORKER_NOTHING);
@@ -71,9 +77,7 @@ static int claim_next(struct disruptor_worker *worker, uint64_t most)
 				return err;
 			}
 		}
-		/* What is there may have been seen long before what is claimed. */
-		hi = min(worker->available - next, worker->view.slots);
-		hi = next + min(hi, most);
+		hi = next + min(worker->available - next, most);
 		store_release(&worker->intent->lo, next); /* L */
 		__DISRUPTOR_POINT(WORKER_INTENT_LO);
 		store_relaxed(&worker->intent->hi, hi);
