@@ -15,9 +15,10 @@
 
 /*
  * A look takes as long as there are slots that somebody may have claimed, and its
- * time is nobody's.  Before the next, rest so many times as long.
+ * time is nobody's.  Before the next, rest so many times as long, within reason.
  */
 #define REST_TIMES	8
+#define LONGEST_REST	USEC_PER_SEC
 
 /*
  * A role whose fd somebody still has, but nobody its maps: who claimed something
@@ -59,7 +60,7 @@ static void trace_orphans(struct disruptor_ring *ring)
 static void note_rest(struct disruptor_ring *ring, ktime_t begun)
 {
 	u64 took = ktime_us_delta(ktime_get(), begun);
-	unsigned int rest = min_t(u64, REST_TIMES * took, 10 * USEC_PER_SEC);
+	unsigned int rest = min_t(u64, REST_TIMES * took, LONGEST_REST);
 
 	WRITE_ONCE(ring->recovery_rest, usecs_to_jiffies(rest) + 1);
 }
