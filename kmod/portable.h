@@ -36,9 +36,11 @@ typedef uint64_t __attribute__((aligned(8))) u64;	/* in 32 bits, too */
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+/* If it succeeds, a full barrier as well. */
 #define try_cmpxchg(p, old, new)					\
-	__atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, \
-				    __ATOMIC_SEQ_CST)
+	(__atomic_compare_exchange_n(p, old, new, false,		\
+				     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) && \
+	 (__atomic_thread_fence(__ATOMIC_SEQ_CST), true))
 
 #define container_of(p, type, member)					\
 	((type *)((char *)(p) - offsetof(type, member)))
