@@ -28,17 +28,11 @@
  */
 #include "core.h"
 
-static u32 *slot_lap(const struct disruptor_core *core,
-		     const struct disruptor_claims *claims, u64 sequence)
-{
-	return &claims->laps[sequence & core->geometry.index_mask];
-}
-
 static bool has_lap(const struct disruptor_core *core,
 		    const struct disruptor_claims *claims, u64 sequence)
 {
 	/* K: matches the release of whoever settled it. */
-	u32 lap = smp_load_acquire(slot_lap(core, claims, sequence));
+	u32 lap = smp_load_acquire(disruptor_lap(core, claims, sequence));
 
 	return (lap & DISRUPTOR_LAP_MASK) ==
 	       DISRUPTOR_LAP(sequence, core->lap_shift);
@@ -240,7 +234,7 @@ static void abort_slot(struct disruptor_core *core,
 				  max(aborted, sequence + 1));
 	}
 	/* Matches the look of a consumer at what is published. */
-	smp_store_release(slot_lap(core, claims, sequence),
+	smp_store_release(disruptor_lap(core, claims, sequence),
 			  DISRUPTOR_LAP(sequence, core->lap_shift) |
 			  DISRUPTOR_LAP_ABORTED);
 }

@@ -156,6 +156,14 @@ static inline u64 *disruptor_counter(const struct disruptor_core *core,
 		       DISRUPTOR_COUNTER_OFFSET(seat));
 }
 
+/* What was last settled in the slot of @sequence. */
+static inline u32 *disruptor_lap(const struct disruptor_core *core,
+				 const struct disruptor_claims *claims,
+				 u64 sequence)
+{
+	return &claims->laps[sequence & core->geometry.index_mask];
+}
+
 /* For statistics: one at a time writes @times; who reads it takes no lock. */
 static inline void disruptor_count(u64 *times)
 {

@@ -117,12 +117,6 @@ static struct disruptor_intent in_work(const struct disruptor_core *core,
 	return (struct disruptor_intent){ max(lo, hi - min(hi, slots)), hi };
 }
 
-static u32 *slot_lap(const struct disruptor_core *core,
-		     const struct disruptor_group *group, u64 sequence)
-{
-	return &group->claims.laps[sequence & core->geometry.index_mask];
-}
-
 /* The first from @from on that is not done, or the end of the ring. */
 static u64 first_undone(const struct disruptor_core *core,
 			const struct disruptor_group *group, u64 from)
@@ -133,7 +127,7 @@ static u64 first_undone(const struct disruptor_core *core,
 		if (!(from & 0xffff))
 			cond_resched();
 		/* K: matches the release of whoever was done with it. */
-		if (smp_load_acquire(slot_lap(core, group, from)) !=
+		if (smp_load_acquire(disruptor_lap(core, &group->claims, from)) !=
 		    DISRUPTOR_LAP(from, core->lap_shift))
 			break;
 	}
@@ -164,7 +158,7 @@ static bool move_on(struct disruptor_core *core, struct disruptor_group *group)
 static bool is_orphan(const struct disruptor_core *core,
 		      const struct disruptor_group *group, u64 sequence)
 {
-	return READ_ONCE(*slot_lap(core, group, sequence)) ==
+	return READ_ONCE(*disruptor_lap(core, &group->claims, sequence)) ==
 	       (DISRUPTOR_LAP(sequence, core->lap_shift) | DISRUPTOR_LAP_ABORTED);
 }
 
@@ -219,7 +213,7 @@ static void take_orphans(struct disruptor_core *core,
 	for (sequence = claim->lo; sequence < claim->hi; sequence++) {
 		if (!(sequence & 0xffff))
 			cond_resched();
-		WRITE_ONCE(*slot_lap(core, group, sequence),
+		WRITE_ONCE(*disruptor_lap(core, &group->claims, sequence),
 			   (DISRUPTOR_LAP(sequence, core->lap_shift) - 1) &
 			   DISRUPTOR_LAP_MASK);
 	}

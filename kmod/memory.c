@@ -163,7 +163,7 @@ static void *zeroed_pages(unsigned long bytes, int node, unsigned long *huge)
 }
 
 /* The events alone may be in huge pages, if they are whole ones. */
-static void *region_pages(struct disruptor_memory *memory, unsigned int region,
+static void *alloc_region(struct disruptor_memory *memory, unsigned int region,
 			  unsigned long bytes, bool huge)
 {
 	unsigned long *huge_bytes = NULL;
@@ -194,7 +194,7 @@ static bool alloc_regions(struct disruptor_memory *memory, const u64 *bytes,
 	for (i = 0; i < DISRUPTOR_REGIONS; i++) {
 		if (!bytes[i])
 			continue;
-		memory->regions[i] = region_pages(memory, i, bytes[i], huge);
+		memory->regions[i] = alloc_region(memory, i, bytes[i], huge);
 		if (!memory->regions[i])
 			return false;
 	}
