@@ -875,9 +875,20 @@ static struct stage *accomplice(struct plant *plant, const struct stage *victim,
 	return other == victim ? NULL : other;
 }
 
+/* Somebody comes again, and chooses again how to wait. */
+static void have_one_leave(struct plant *plant)
+{
+	struct stage *stage = &plant->stages[chance_below(&plant->chances,
+							  plant->nr_stages)];
+
+	if (stage->nr_lives < MOST_LIVES / 2)
+		shared_store(&stage->leave, 1);
+}
+
 /*
- * Some points are reached only when others are slow, or have died, or when nobody
- * sleeps or yields: who comes again chooses again how to wait.
+ * Some points are reached only when others are slow, or have died, or when somebody
+ * sleeps, or yields.  One in four does not sleep: all come again often enough for that
+ * to be no matter of luck.
  */
 static void stir(struct plant *plant, const struct stage *victim,
 		 unsigned int point, unsigned int round)
@@ -888,10 +899,8 @@ static void stir(struct plant *plant, const struct stage *victim,
 
 	plant->slow_producers = round % 3 == 1;
 	plant->slow_consumers = round % 3 == 2;
-	if (round % 8 == 7)
-		shared_store(&plant->stages[chance_below(&plant->chances,
-							 plant->nr_stages)].leave,
-			     1);
+	if (round % 2)
+		have_one_leave(plant);
 	if (!other)
 		return;
 	if (has_ended(other, &status)) {
