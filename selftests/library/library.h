@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests of the library share: events whose every word says which event
- * it is, and rings that are short to make.
+ * it is, rings that are short to make, and who comes while somebody sleeps.
  */
 #ifndef SELFTESTS_LIBRARY_H
 #define SELFTESTS_LIBRARY_H
@@ -9,6 +9,7 @@
 #include <disruptor.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "kselftest_harness.h"
 
@@ -119,6 +120,32 @@ static inline int publish_events(struct disruptor_producer *producer,
 	disruptor_publish(producer, lo, lo + n);
 	return 0;
 }
+
+/* Threads that give what is waited for, when it is likely to be slept for: three events. */
+static inline void *publish_soon(void *producer)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	publish_events(producer, 3);
+	return NULL;
+}
+
+static inline void *release_soon(void *arg)
+{
+	struct disruptor_consumer *consumer = arg;
+	struct disruptor_range range;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
+	if (!disruptor_try_wait(consumer, &range))
+		disruptor_release(consumer, 3);
+	return NULL;
+}
+
+/* And who sleeps for more than that. */
+static const struct disruptor_wait_strategy patient __attribute__((unused)) = {
+	.kind = DISRUPTOR_WAIT_BLOCK,
+	.spins = 1,
+	.sleep_for = 8,
+};
 
 static inline void pair_close(struct pair *pair)
 {

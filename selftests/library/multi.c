@@ -194,30 +194,15 @@ TEST_F(multi, a_full_ring_is_EAGAIN_or_ETIMEDOUT)
 	EXPECT_EQ(8, lo);
 }
 
-static void *release_three_soon(void *arg)
-{
-	struct disruptor_consumer *consumer = arg;
-	struct disruptor_range range;
-
-	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
-	if (!disruptor_try_wait(consumer, &range))
-		disruptor_release(consumer, 3);
-	return NULL;
-}
-
 TEST_F(multi, room_that_is_less_than_was_slept_for_is_there_at_the_deadline)
 {
-	const struct disruptor_wait_strategy patient = {
-		.spins = 1,
-		.sleep_for = 8,
-	};
 	uint64_t deadline, lo = 77;
 	pthread_t thread;
 
 	ASSERT_EQ(0, disruptor_multi_set_wait(self->trio.b, &patient));
 	ASSERT_EQ(0, multi_events(self->trio.a, 8));
 	deadline = soon(SEC);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, release_three_soon,
+	ASSERT_EQ(0, pthread_create(&thread, NULL, release_soon,
 				    self->trio.consumer));
 	EXPECT_EQ(0, disruptor_multi_claim_until(self->trio.b, 3, deadline, &lo));
 	EXPECT_GE(disruptor_now_ns(), deadline);
@@ -362,6 +347,41 @@ TEST_F(multi, what_is_before_the_gap_can_be_had)
 	EXPECT_RANGE(self->trio.consumer, 3, 6);
 }
 
+/* Two producers, and two consumers, one after the other. */
+struct chain {
+	struct disruptor_ring *ring;
+	struct disruptor_multi *a, *b;
+	struct disruptor_consumer *first, *second;
+};
+
+static int chain_open(struct chain *chain, uint32_t slots)
+{
+	struct disruptor_config config = { .producers = 2 };
+	int err;
+
+	disruptor_graph_add(&config.graph, "first", NULL, 0);
+	disruptor_graph_add(&config.graph, "second", DISRUPTOR_AFTER("first"), 0);
+	err = private_ring(&chain->ring, &config, slots, EVENT_BYTES);
+	if (!err)
+		err = disruptor_multi_attach(&chain->a, chain->ring);
+	if (!err)
+		err = disruptor_multi_attach(&chain->b, chain->ring);
+	if (!err)
+		err = disruptor_consumer_attach(&chain->first, chain->ring, "first");
+	if (!err)
+		err = disruptor_consumer_attach(&chain->second, chain->ring, "second");
+	return err;
+}
+
+static void chain_close(struct chain *chain)
+{
+	disruptor_multi_detach(chain->a);
+	disruptor_multi_detach(chain->b);
+	disruptor_consumer_detach(chain->first);
+	disruptor_consumer_detach(chain->second);
+	disruptor_close(chain->ring);
+}
+
 static int never(void *context, void *event, uint64_t seq, bool end_of_batch)
 {
 	abort();
@@ -371,40 +391,27 @@ static int never(void *context, void *event, uint64_t seq, bool end_of_batch)
 TEST(poll_says_gating_for_what_is_published)
 {
 	struct disruptor_handler handler = { .on_event = never };
-	struct disruptor_config config = { .producers = 2 };
-	struct disruptor_consumer *first, *second;
-	struct disruptor_ring *ring;
-	struct disruptor_multi *a, *b;
 	struct disruptor_range range;
+	struct chain chain;
 	uint64_t lo, round;
 
-	disruptor_graph_add(&config.graph, "first", NULL, 0);
-	disruptor_graph_add(&config.graph, "second", DISRUPTOR_AFTER("first"), 0);
-	ASSERT_EQ(0, private_ring(&ring, &config, 4, EVENT_BYTES));
-	ASSERT_EQ(0, disruptor_multi_attach(&a, ring));
-	ASSERT_EQ(0, disruptor_multi_attach(&b, ring));
-	ASSERT_EQ(0, disruptor_consumer_attach(&first, ring, "first"));
-	ASSERT_EQ(0, disruptor_consumer_attach(&second, ring, "second"));
+	ASSERT_EQ(0, chain_open(&chain, 4));
 	for (round = 0; round < 200; round++) {
-		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
-		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(second, &handler));
-		ASSERT_EQ(0, disruptor_multi_try_claim(a, 1, &lo));
-		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
-		ASSERT_EQ(0, multi_events(b, 1));
-		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(first, &handler));
-		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(second, &handler));
-		publish_filled(a, lo, lo + 1);
-		EXPECT_EQ(DISRUPTOR_POLL_GATING, disruptor_poll(second, &handler));
-		ASSERT_EQ(0, disruptor_try_wait(first, &range));
-		disruptor_release(first, range.hi);
-		ASSERT_EQ(0, disruptor_try_wait(second, &range));
-		disruptor_release(second, range.hi);
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(chain.first, &handler));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(chain.second, &handler));
+		ASSERT_EQ(0, disruptor_multi_try_claim(chain.a, 1, &lo));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(chain.first, &handler));
+		ASSERT_EQ(0, multi_events(chain.b, 1));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(chain.first, &handler));
+		EXPECT_EQ(DISRUPTOR_POLL_IDLE, disruptor_poll(chain.second, &handler));
+		publish_filled(chain.a, lo, lo + 1);
+		EXPECT_EQ(DISRUPTOR_POLL_GATING, disruptor_poll(chain.second, &handler));
+		ASSERT_EQ(0, disruptor_try_wait(chain.first, &range));
+		disruptor_release(chain.first, range.hi);
+		ASSERT_EQ(0, disruptor_try_wait(chain.second, &range));
+		disruptor_release(chain.second, range.hi);
 	}
-	disruptor_multi_detach(a);
-	disruptor_multi_detach(b);
-	disruptor_consumer_detach(first);
-	disruptor_consumer_detach(second);
-	disruptor_close(ring);
+	chain_close(&chain);
 }
 
 TEST(who_has_claimed_and_not_published_is_not_lapped_where_nobody_consumes)
@@ -697,37 +704,26 @@ TEST_F(multi, a_cursor_more_than_the_ring_ahead_is_EBADMSG_and_no_room)
 
 TEST(what_was_left_behind_is_skipped_down_a_chain)
 {
-	struct disruptor_config config = { .producers = 2 };
-	struct disruptor_consumer *first, *second;
-	struct disruptor_ring *ring;
-	struct disruptor_multi *a, *b;
 	struct disruptor_range range;
+	struct chain chain;
 	uint64_t lo;
 
-	disruptor_graph_add(&config.graph, "first", NULL, 0);
-	disruptor_graph_add(&config.graph, "second", DISRUPTOR_AFTER("first"), 0);
-	ASSERT_EQ(0, private_ring(&ring, &config, 8, EVENT_BYTES));
-	ASSERT_EQ(0, disruptor_multi_attach(&a, ring));
-	ASSERT_EQ(0, disruptor_multi_attach(&b, ring));
-	ASSERT_EQ(0, disruptor_consumer_attach(&first, ring, "first"));
-	ASSERT_EQ(0, disruptor_consumer_attach(&second, ring, "second"));
-	ASSERT_EQ(0, multi_events(a, 1));
-	ASSERT_EQ(0, disruptor_multi_try_claim(a, 1, &lo));
-	ASSERT_EQ(0, multi_events(b, 1));
-	disruptor_multi_detach(a);
-	EXPECT_RANGE(first, 0, 1);
-	EXPECT_EQ(-EAGAIN, disruptor_try_wait(second, &range));
-	disruptor_release(first, 1);
-	EXPECT_RANGE(first, 2, 3);
-	EXPECT_RANGE(second, 0, 1);
-	disruptor_release(second, 1);
-	EXPECT_EQ(-EAGAIN, disruptor_try_wait(second, &range));
-	disruptor_release(first, 3);
-	EXPECT_RANGE(second, 2, 3);
-	disruptor_multi_detach(b);
-	disruptor_consumer_detach(first);
-	disruptor_consumer_detach(second);
-	disruptor_close(ring);
+	ASSERT_EQ(0, chain_open(&chain, 8));
+	ASSERT_EQ(0, multi_events(chain.a, 1));
+	ASSERT_EQ(0, disruptor_multi_try_claim(chain.a, 1, &lo));
+	ASSERT_EQ(0, multi_events(chain.b, 1));
+	disruptor_multi_detach(chain.a);
+	chain.a = NULL;
+	EXPECT_RANGE(chain.first, 0, 1);
+	EXPECT_EQ(-EAGAIN, disruptor_try_wait(chain.second, &range));
+	disruptor_release(chain.first, 1);
+	EXPECT_RANGE(chain.first, 2, 3);
+	EXPECT_RANGE(chain.second, 0, 1);
+	disruptor_release(chain.second, 1);
+	EXPECT_EQ(-EAGAIN, disruptor_try_wait(chain.second, &range));
+	disruptor_release(chain.first, 3);
+	EXPECT_RANGE(chain.second, 2, 3);
+	chain_close(&chain);
 }
 
 TEST(the_stream_ends_with_the_last_producer_and_when_it_says_so)

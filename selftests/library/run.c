@@ -345,19 +345,8 @@ static void until_released(struct pair *pair, uint64_t seq)
 		sched_yield();
 }
 
-static void *publish_soon(void *producer)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
-	publish_events(producer, 3);
-	return NULL;
-}
-
 TEST_F(run, on_timeout_is_not_called_when_less_came_than_was_slept_for)
 {
-	const struct disruptor_wait_strategy patient = {
-		.spins = 1,
-		.sleep_for = 8,
-	};
 	pthread_t thread;
 
 	self->handler.timeout_ns = SEC;

@@ -246,17 +246,6 @@ TEST_F(wait, a_halt_ends_the_wait_that_starts_after_it_even_if_events_are_there)
 	EXPECT_EQ(4, range.hi);
 }
 
-static void *release_soon(void *arg)
-{
-	struct disruptor_consumer *consumer = arg;
-	struct disruptor_range range;
-
-	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
-	if (!disruptor_try_wait(consumer, &range))
-		disruptor_release(consumer, 3);
-	return NULL;
-}
-
 TEST_F(wait, a_release_ends_the_wait_of_a_claim)
 {
 	pthread_t thread;
@@ -295,19 +284,6 @@ TEST(a_sleeper_sleeps_until_the_publish_it_waits_for)
 }
 
 /* ---- a deadline comes before what was slept for ----------------------------- */
-
-static const struct disruptor_wait_strategy patient = {
-	.kind = DISRUPTOR_WAIT_BLOCK,
-	.spins = 1,
-	.sleep_for = 8,
-};
-
-static void *publish_soon(void *producer)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
-	publish_events(producer, 3);
-	return NULL;
-}
 
 TEST(events_that_are_fewer_than_were_slept_for_are_there_at_the_deadline)
 {

@@ -607,19 +607,8 @@ TEST_F(team, wait_no_longer_than_they_are_told_to)
 	EXPECT_EQ(-ETIMEDOUT, disruptor_worker_take_until(team->a, 1, 1, &range));
 }
 
-static void *publish_soon(void *producer)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 3 * MSEC }, NULL);
-	publish_events(producer, 3);
-	return NULL;
-}
-
 TEST_F(team, take_at_the_deadline_what_is_less_than_was_slept_for)
 {
-	const struct disruptor_wait_strategy patient = {
-		.spins = 1,
-		.sleep_for = 8,
-	};
 	struct disruptor_range range = { 77, 77 };
 	uint64_t deadline;
 	pthread_t thread;
